@@ -1,0 +1,7 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Energy and carbon on every LLM span of an OpenTelemetry pipeline: what users import, nothing else."""
+
+from carbonspan.version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,219 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The values that cross rooms: what a span consumed, where it ran, what that emitted. No behaviour but arithmetic.
+
+Every field name carries its unit. Every estimate is a `Range`. Nothing here imports another room.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+J_PER_WH = 3600.0
+J_PER_KWH = 3.6e6
+
+
+class Range(NamedTuple):
+    """A central estimate between two bounds, `low <= central <= high`, in the unit of the field that holds it.
+
+    A named tuple, not a dataclass: a span makes about ten of them, and a tuple is built three times faster.
+    """
+
+    low: float
+    central: float
+    high: float
+
+    def scaled(self, factor: float) -> Range:
+        """Return the range times a constant (`factor >= 0`) that has no uncertainty of its own."""
+        return Range(self.low * factor, self.central * factor, self.high * factor)
+
+    def plus(self, other: Range) -> Range:
+        """Return the sum of two ranges that move together: bounds add up."""
+        return Range(self.low + other.low, self.central + other.central, self.high + other.high)
+
+    @classmethod
+    def exactly(cls, value: float) -> Range:
+        """Return the range of a value taken as certain."""
+        return cls(value, value, value)
+
+    @classmethod
+    def around(cls, central: float, divide: float, multiply: float) -> Range:
+        """Return `central / divide ... central ... central * multiply`; both factors are 1 or more."""
+        return cls(central / divide, central, central * multiply)
+
+
+ZERO = Range(0.0, 0.0, 0.0)
+
+
+def product(*ranges: Range) -> Range:
+    """Return the product of independent ranges; their bounds combine in quadrature in log space.
+
+    With factors that are each off by at most `h_i = high_i / central_i`, the product is off by
+    `exp(sqrt(sum(ln(h_i) ** 2)))`: independent errors partly cancel, so the result is narrower than the product of
+    the extremes and wider than any single factor. The same rule serves the low side. A central value of zero has no
+    logarithm: then the bounds are the plain products.
+
+    Source: propagation of independent relative errors, JCGM 100:2008 (GUM), 5.1.2, in logarithms;
+    https://www.bipm.org/documents/20126/2071204/JCGM_100_2008_E.pdf
+    """
+    central = 1.0
+    below = above = 0.0
+    for r in ranges:
+        central *= r.central
+        if r.central <= 0.0:
+            break
+        below = math.inf if r.low <= 0.0 else below + math.log(r.central / r.low) ** 2
+        above += math.log(r.high / r.central) ** 2
+    else:
+        return Range(
+            central * math.exp(-math.sqrt(below)) if below < math.inf else 0.0,
+            central,
+            central * math.exp(math.sqrt(above)),
+        )
+    low, central, high = (math.prod(side) for side in zip(*ranges, strict=True))
+    return Range(low, central, high)
+
+
+def independent_sum(*ranges: Range) -> Range:
+    """Return the sum of independent ranges: central values add, deviations combine in quadrature."""
+    central = math.fsum(r.central for r in ranges)
+    below = math.sqrt(math.fsum((r.central - r.low) ** 2 for r in ranges))
+    above = math.sqrt(math.fsum((r.high - r.central) ** 2 for r in ranges))
+    return Range(max(0.0, central - below), central, central + above)
+
+
+class Role(str, Enum):
+    """What a span stands for in the count (DESIGN, decision 2). Only `INFERENCE` is counted."""
+
+    INFERENCE = "inference"
+    CONTAINER = "container"
+    DUPLICATE = "duplicate"
+    CACHED = "cached"
+
+
+class Basis(str, Enum):
+    """What a grid intensity contains. Two bases are never blended in one value."""
+
+    LIFE_CYCLE = "life-cycle"
+    DIRECT = "direct"
+    MARGINAL = "marginal"
+
+
+class Quality(str, Enum):
+    """The rung of the grid ladder a value came from, best first."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+    FORECAST = "forecast"
+    STALE = "stale"
+    PROFILE = "profile"
+    ANNUAL = "annual"
+    MIX = "mix"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one span says was consumed, normalised over dialects. `None` means "not reported", never zero.
+
+    Token counts are whole and never negative. `input_tokens` includes cached and cache-written tokens;
+    `output_tokens` includes reasoning tokens.
+    """
+
+    role: Role
+    operation: str  # chat, generate_content, text_completion, embeddings, rerank, ...: OpenTelemetry's names
+    provider: str  # who answers, in OpenTelemetry's spelling (openai, aws.bedrock, ...); "" where unknown
+    model: str  # the response's model where the span has it, else the request's; "" where unknown
+    request_model: str
+    dialect: str  # id of the dialect table that read the span
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    response_id: str = ""
+    cache_hit: bool = False  # answered from a response cache: no inference took place
+    problem: str = ""  # why the token counts cannot be used ("" when they can): no_usage, invalid_usage
+
+    @property
+    def usable(self) -> bool:
+        """Whether energy can be estimated: both totals are known."""
+        return self.input_tokens is not None and self.output_tokens is not None and not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """IT-level (server) energy of one inference, before PUE."""
+
+    it_j: Range
+    avoided_it_j: float  # central: what the cached input would have cost if computed afresh, less what it did cost
+    model_id: str  # the registry entry that was used
+    model_known: bool  # False where a class default stood in for an unknown model
+    tier: str  # nano, small, medium, large, frontier, ultra, reasoning, embedding
+    evidence: str  # A measured by the user, B measured open weights, C law, D size prior, E class default
+    method: str  # name and version of the energy model
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an inference ran, as far as the span and the settings tell."""
+
+    host: str  # whose machines: aws, gcp, azure, openai, anthropic, ...; "" where unknown
+    region: str  # the host's region id (eu-west-1), or a geography (US, EU, WORLD, a country's ISO 3166-1 alpha-3)
+    method: str  # how the region was known, see site.locate
+    zone: str = ""  # grid zone, Electricity Maps spelling (US-CAL-CISO, IE); "" where only a geography is known
+    country: str = ""  # ISO 3166-1 alpha-3; "" where unknown
+    geography: str = ""  # the mix to fall back on: US, EU, APAC, ..., WORLD
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place with its facility factors."""
+
+    place: Place
+    pue: Range
+    wue_onsite_l_per_kwh: Range  # per kWh of IT energy
+    wue_offsite_l_per_kwh: Range  # per kWh at the facility's meter
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intensity:
+    """Carbon intensity of the electricity at a place over one hour (or over a span's hours, weighted)."""
+
+    intensity_g_per_kwh: Range
+    zone: str
+    hour: datetime  # UTC, the start of the span's first hour
+    source: str
+    basis: Basis
+    quality: Quality
+    accounting: str  # consumption, production
+    year: str  # the year (or vintage) the value describes
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What one inference emitted, with everything the number stands on."""
+
+    usage: Usage
+    energy: Energy
+    site: Site
+    intensity: Intensity
+    energy_j: Range  # at the facility: IT x PUE
+    operational_g: Range
+    embodied_g: Range
+    emissions_g: Range  # operational + embodied
+    avoided_g: float
+    water_onsite_ml: Range
+    water_offsite_ml: Range
+    water_ml: Range
+
+    @property
+    def energy_wh(self) -> Range:
+        """Facility energy in watt-hours."""
+        return self.energy_j.scaled(1.0 / J_PER_WH)
