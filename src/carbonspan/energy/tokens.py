@@ -1,0 +1,91 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The default energy model: joules from fresh input, cached input and output tokens.
+
+E = e_in x fresh x (1 + n_in / 110,000) + e_cached x cached + e_out x output, at the server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from carbonspan.energy.registry import EMBEDDING, Registry, default_registry
+from carbonspan.values import Energy, Range
+
+if TYPE_CHECKING:
+    from carbonspan.energy.registry import Entry
+    from carbonspan.values import Usage
+
+# Attention costs as much as the weights at about 110,000 tokens of context (a 70B model with grouped queries); it gives
+# the 1.8-fold rise per token from 10,000 to 100,000 that Epoch AI finds. How much energy does ChatGPT use?, 2025,
+# https://epoch.ai/gradient-updates/how-much-energy-does-chatgpt-use (facility; only the ratio is used).
+_CONTEXT_TOKENS = 110_000.0
+_ENCODING: Final = frozenset({"embeddings", "rerank"})
+# No span has that many; beyond it a whole number need not fit a float.
+_MAX_TOKENS = 10**15
+
+
+class TokenModel:
+    """Charges every token its model's coefficient; reasoning tokens are output tokens like any other.
+
+    The low bound is the sum of the low components and the high bound that of the high ones: size and serving regime are
+    shared, so they move together. Cache writes cost what fresh input costs: the computation is the same.
+    """
+
+    name: Final = "carbonspan-tokens"
+    version: Final = "1.0"
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry = registry or default_registry()
+        self._method = f"{self.name}/{self.version}"
+
+    def entry(self, usage: Usage) -> Entry:
+        """Return the entry that prices this usage: the response's model, or the request's where only that is known."""
+        embedding = usage.operation in _ENCODING
+        entry = self.registry.resolve(usage.model, embedding=embedding)
+        if not entry.known and usage.request_model and usage.request_model != usage.model:
+            requested = self.registry.resolve(usage.request_model, embedding=embedding)
+            if requested.known:
+                return requested
+        return entry
+
+    def estimate(self, usage: Usage) -> Energy:
+        """Return the energy of one inference in joules at the server.
+
+        Cached input the span does not report (None) is charged as fresh at the central and high value. All of it may
+        have been read from a cache, so at the low bound a token costs the lesser of a fresh one's low and a cached
+        one's central value. Not so for encoders, which have no such cache, nor for tokens written to the cache.
+        """
+        entry = self.entry(usage)
+        output, fresh, cached = entry.coefficients
+        tokens_in, tokens_out, read = usage.input_tokens or 0, usage.output_tokens or 0, usage.cached_input_tokens
+        tokens_cached = read or 0
+        if not (0 <= tokens_cached <= tokens_in <= _MAX_TOKENS and 0 <= tokens_out <= _MAX_TOKENS):
+            tokens_in, tokens_out = _clamped(tokens_in, _MAX_TOKENS), _clamped(tokens_out, _MAX_TOKENS)
+            tokens_cached = _clamped(tokens_cached, tokens_in)
+        # The texts of an embedding request do not attend to one another: its total is no context length.
+        encodes = entry.tier == EMBEDDING or usage.operation in _ENCODING
+        context = 1.0 if encodes else 1.0 + tokens_in / _CONTEXT_TOKENS
+        weighted = (tokens_in - tokens_cached) * context
+        low_in = fresh.low * weighted
+        if read is None and not encodes:
+            written = _clamped(usage.cache_write_tokens or 0, tokens_in)
+            low_in = fresh.low * context * written + min(fresh.low * context, cached.central) * (tokens_in - written)
+        # By position: naming seven fields costs as much as the arithmetic.
+        return Energy(
+            Range(
+                low_in + cached.low * tokens_cached + output.low * tokens_out,
+                fresh.central * weighted + cached.central * tokens_cached + output.central * tokens_out,
+                fresh.high * weighted + cached.high * tokens_cached + output.high * tokens_out,
+            ),
+            max(0.0, fresh.central * context - cached.central) * tokens_cached if tokens_cached else 0.0,
+            entry.id,
+            entry.known,
+            entry.tier,
+            entry.evidence,
+            self._method,
+        )
+
+
+def _clamped(count: int, most: int) -> int:
+    return min(max(count, 0), most)

@@ -1,0 +1,102 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names as providers spell them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from carbonspan.energy import default_registry, normalise
+
+NAMES = Path(__file__).parent.parent / "data" / "energy" / "model_names.csv"
+
+
+def real_names() -> list[tuple[str, str]]:
+    with NAMES.open(encoding="utf-8", newline="") as file:
+        return [(row["name"], row["entry"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(("name", "entry"), real_names())
+def test_a_real_name_finds_its_entry(name: str, entry: str) -> None:
+    found = default_registry().resolve(name)
+    assert (found.id, found.known) == (entry, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "normalised"),
+    [
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/us.meta.llama3-3-70b-instruct-v1:0", "llama-3-3-70b-instruct"),
+        ("gpt-4-0613", "gpt-4-0613"),
+        ("gpt-4o-2024-08-06", "gpt-4o"),
+        ("mistral-large-2411", "mistral-large-2411"),
+        ("mistral-large-latest", "mistral-large-latest"),
+        ("llama3.1:70b-instruct-q4_K_M", "llama-3.1-70b-instruct-q4-k-m"),
+        ("ft:gpt-4o-mini-2024-07-18:org:name:id", "gpt-4o-mini"),
+        ("gemini-2.5-flash-preview-05-20", "gemini-2.5-flash-preview"),
+        ("claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        ("  GPT 4o / ", "gpt-4o"),
+        ("", ""),
+        ("///", ""),
+    ],
+)
+def test_normalises(name: str, normalised: str) -> None:
+    assert normalise(name) == normalised
+
+
+def test_every_rule_is_needed_by_a_real_name() -> None:
+    table = files("carbonspan") / "data" / "energy" / "names.csv"
+    rules = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    others = (
+        "my model_1",
+        "accounts/a/models/m#accounts/a/deployments/d",
+        "llama3",
+        "llama3.2",
+        "llama3.3",
+        "mistral",
+        "gemma3",
+        "gemma2",
+        "qwen3",
+        "qwen2.5",
+        "mixtral",
+        "-x",
+    )
+    names = [name.lower() for name, _ in real_names()] + list(others)
+    used = set()
+    for name in names:
+        current = name
+        for rule in rules:
+            changed = re.sub(rule["pattern"], rule["replacement"], current)
+            if changed != current:
+                used.add(rule["rule"])
+            current = changed
+    assert used == {rule["rule"] for rule in rules}
+    assert all(rule["why"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("llama3", "llama-3.1-8b"),
+        ("llama3.2", "llama-3.2-3b"),
+        ("llama3.3", "llama-3.3-70b"),
+        ("mistral", "mistral-7b"),
+        ("gemma3", "gemma-3-4b"),
+        ("gemma2", "gemma-2-9b"),
+        ("qwen3", "qwen-3-8b"),
+        ("qwen2.5", "qwen-2.5-7b"),
+        ("mixtral", "mixtral-8x7b"),
+        ("phi4-mini", "phi-3-mini"),
+    ],
+)
+def test_ollama_names_without_a_tag(name: str, entry: str) -> None:
+    assert default_registry().resolve(name).id == entry
+
+
+def test_a_name_of_any_length_is_cut() -> None:
+    assert len(normalise("a" * 10_000)) == 256
