@@ -1,3 +1,9 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""placeholder."""
+"""What a span says was consumed: any instrumentation's attributes in, one normalised `Usage` out."""
+
+from __future__ import annotations
+
+from carbonspan.usage.reader import read
+
+__all__ = ["read"]

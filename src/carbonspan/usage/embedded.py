@@ -1,0 +1,48 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Usage objects that a span carries as text: JSON, or the printed form of a Python dict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+_MAX_TEXT = 8192
+"""Characters parsed. A usage object has some 300; longer text is something else and not worth a span's time."""
+
+_MAX_DEPTH = 3
+"""Levels flattened. Providers nest usage details at most twice (`anthropic.usage.cache_read_input_tokens`)."""
+
+_PYTHON_TO_JSON = (("'", '"'), ("None", "null"), ("True", "true"), ("False", "false"))
+
+
+def parse(value: object) -> dict[str, object] | None:
+    """Return the object that an attribute holds, nested keys joined with dots; None where it holds none.
+
+    Args:
+        value: The attribute: text in JSON, text as `str(dict)` gives it, or already a mapping.
+    """
+    if not isinstance(value, str):
+        return _flattened(value) if isinstance(value, Mapping) else None
+    if len(value) > _MAX_TEXT or "{" not in value:
+        return None
+    if value.startswith("{'"):
+        # A name of a count holds no quote, so this is exact for usage objects; anything else fails to parse.
+        for python, in_json in _PYTHON_TO_JSON:
+            value = value.replace(python, in_json)
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, or thousands of brackets
+        return None
+    return _flattened(found) if isinstance(found, dict) else None
+
+
+def _flattened(found: Mapping[str, object], depth: int = 1) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in found.items():
+        if isinstance(value, dict):
+            if depth < _MAX_DEPTH:
+                flat.update((f"{key}.{inner}", leaf) for inner, leaf in _flattened(value, depth + 1).items())
+        else:
+            flat[str(key)] = value
+    return flat

@@ -1,0 +1,154 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The arithmetic of token counts, by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from carbonspan.usage.counts import MAX_TOKENS, NOTHING, Raw, Reading, count, settle
+
+UNKNOWN = Reading()
+INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)
+EXCLUDES = Reading(input_includes_cache=False, output_includes_reasoning=False)
+GOOGLE = Reading(input_includes_cache=True, output_includes_reasoning=True, total_includes_thoughts=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, 0),
+        (1200, 1200),
+        (1200.0, 1200),
+        ("1200", None),
+        (MAX_TOKENS, MAX_TOKENS),
+        (float(MAX_TOKENS), MAX_TOKENS),
+        (MAX_TOKENS + 1, None),
+        (MAX_TOKENS + 1.0, None),
+        (-1, None),
+        (-0.5, None),
+        (0.5, None),
+        (1e300, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (True, None),
+        (False, None),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1e3", None),
+        ("1200.0", None),
+        ("٣", None),
+        ("²", None),
+        ("9" * 10_000, None),
+        ((1,), None),
+        ([1], None),
+        (b"1", None),
+    ],
+)
+def test_count(value: object, expected: int | None) -> None:
+    got = count(value)
+    assert got == expected
+    assert type(got) is type(expected)
+
+
+def raw(
+    tokens_in: object = None,
+    tokens_out: object = None,
+    *,
+    cached: object = None,
+    write: object = None,
+    reasoning: object = None,
+    total: object = None,
+) -> Raw:
+    return tokens_in, tokens_out, cached, write, reasoning, total
+
+
+@pytest.mark.parametrize(
+    ("given_counts", "reading", "expected"),
+    [
+        # As they stand.
+        (raw(1200, 300, cached=1000, reasoning=200), INCLUDES, (1200, 300, 1000, None, 200, "")),
+        (raw(1200, 300, cached=0, write=0, reasoning=0), EXCLUDES, (1200, 300, 0, 0, 0, "")),
+        # The dialect leaves the cache out.
+        (raw(1100, 300, cached=90, write=10), EXCLUDES, (1200, 300, 90, 10, None, "")),
+        # More cache than input shows it, whatever the table says.
+        (raw(200, 300, cached=900, write=100), INCLUDES, (1200, 300, 900, 100, None, "")),
+        (raw(200, 300, cached=900, write=100), UNKNOWN, (1200, 300, 900, 100, None, "")),
+        # As much cache as input: all of it was cached.
+        (raw(1000, 300, cached=900, write=100), UNKNOWN, (1000, 300, 900, 100, None, "")),
+        # A total that only adds up with the cache shows it, where the dialect is unknown.
+        (raw(1000, 300, cached=200, total=1500), UNKNOWN, (1200, 300, 200, None, None, "")),
+        (raw(1000, 300, cached=200, total=1300), UNKNOWN, (1000, 300, 200, None, None, "")),
+        (raw(1000, 300, cached=200, total=1500), INCLUDES, (1000, 300, 200, None, None, "")),
+        # Reasoning left out: by the table, by arithmetic; where the table says it is in, it cannot exceed the output.
+        (raw(1200, 100, reasoning=200), EXCLUDES, (1200, 300, None, None, 200, "")),
+        (raw(1200, 100, reasoning=200), UNKNOWN, (1200, 300, None, None, 200, "")),
+        (raw(1200, 100, reasoning=200), GOOGLE, (1200, 300, None, None, 200, "")),
+        (raw(1200, 100, reasoning=200), INCLUDES, (1200, 100, None, None, 100, "")),
+        (raw(1200, 300, reasoning=200), UNKNOWN, (1200, 300, None, None, 200, "")),
+        # Google's total holds thoughts; nobody else's does, and a short total takes nothing away.
+        (raw(1200, 100, total=1500), GOOGLE, (1200, 300, None, None, None, "")),
+        (raw(1200, 300, total=1500), GOOGLE, (1200, 300, None, None, None, "")),
+        (raw(1200, 300, total=1300), GOOGLE, (1200, 300, None, None, None, "")),
+        (raw(1200, 100, total=1500), UNKNOWN, (1200, 100, None, None, None, "")),
+        (raw(None, 100, total=50), GOOGLE, (None, 100, None, None, None, "no_usage")),
+        # One side from the total.
+        (raw(1200, None, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
+        (raw(None, 300, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
+        (raw(1200, None, total=1000), UNKNOWN, (1200, None, None, None, None, "no_usage")),
+        (raw(None, 300, total=200), UNKNOWN, (None, 300, None, None, None, "no_usage")),
+        (raw(1200, None, total=True), UNKNOWN, (1200, None, None, None, None, "no_usage")),
+        (raw(1200, None), UNKNOWN, (1200, None, None, None, None, "no_usage")),
+        (raw(total=1500), UNKNOWN, (None, None, None, None, None, "no_usage")),
+        # Nothing, or zeros for nothing; details without their whole mean nothing.
+        (raw(), UNKNOWN, NOTHING),
+        (raw(0, 0), UNKNOWN, (0, 0, None, None, None, "no_usage")),
+        (raw(0, 0, cached=900), UNKNOWN, (900, 0, 900, None, None, "")),
+        (raw(cached=900, write=100, reasoning=200), UNKNOWN, NOTHING),
+        # Impossible.
+        (raw(-1, 300, cached=5, total=1500), UNKNOWN, (None, 300, None, None, None, "invalid_usage")),
+        (raw(1200, "many", reasoning=5, total=1500), UNKNOWN, (1200, None, None, None, None, "invalid_usage")),
+        (raw(1200, 300, cached=-1, write="x", reasoning=0.5), UNKNOWN, (1200, 300, None, None, None, "")),
+    ],
+)
+def test_settle(given_counts: Raw, reading: Reading, expected: tuple[object, ...]) -> None:
+    assert settle(given_counts, reading) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_counts", "expected"),
+    [
+        (raw(800), (800, 0, None, None, None, "")),
+        (raw(800, 0), (800, 0, None, None, None, "")),
+        (raw(800, 5), (800, 5, None, None, None, "")),
+        (raw(total=800), (800, 0, None, None, None, "")),
+        (raw(800, total=900), (800, 0, None, None, None, "")),
+        (raw(0), (0, 0, None, None, None, "no_usage")),
+        (raw(), (None, 0, None, None, None, "no_usage")),
+    ],
+)
+def test_an_embeddings_missing_output_is_zero(given_counts: Raw, expected: tuple[object, ...]) -> None:
+    for reading in (UNKNOWN, INCLUDES, GOOGLE):
+        assert settle(given_counts, reading, output_optional=True) == expected
+
+
+VALUE = st.one_of(st.none(), st.integers(), st.integers(0, 2000), st.floats(), st.text(max_size=4), st.booleans())
+FLAG = st.sampled_from([True, False, None])
+
+
+@given(
+    given_counts=st.tuples(VALUE, VALUE, VALUE, VALUE, VALUE, VALUE),
+    reading=st.builds(Reading, FLAG, FLAG, st.booleans()),
+    output_optional=st.booleans(),
+)
+def test_settled_counts_are_consistent(given_counts: Raw, reading: Reading, output_optional: bool) -> None:  # noqa: FBT001 (Hypothesis gives it)
+    tokens_in, tokens_out, cached, write, reasoning, problem = settle(
+        given_counts, reading, output_optional=output_optional
+    )
+    assert (cached or 0) + (write or 0) <= (tokens_in or 0)
+    assert (reasoning or 0) <= (tokens_out or 0)
+    assert (problem == "") == (tokens_in is not None and tokens_out is not None and tokens_in + tokens_out > 0) or (
+        problem == "invalid_usage"
+    )

@@ -1,0 +1,112 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dialect table: that it is sound, and that a span finds its dialect."""
+
+from __future__ import annotations
+
+import pytest
+
+from carbonspan.usage import dialects, operations
+from carbonspan.usage.tables import load
+
+
+def test_ids_and_scopes_are_unique_and_sourced() -> None:
+    entries = load("dialects")["dialects"]
+    assert len({entry["id"] for entry in entries}) == len(entries)
+    scopes = [scope for entry in entries for scope in entry["scopes"]]
+    assert len(set(scopes)) == len(scopes)
+    assert all(len(entry["source"]) > 10 for entry in entries)
+
+
+def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
+    table = load("dialects")
+    known = {"id", "source", "scopes", "default_operation"} | table["defaults"].keys()
+    fields = set(dialects.TokenSet.__slots__)
+    for entry in table["dialects"]:
+        assert entry.keys() <= known
+        for rule in entry.get("operation", ()):
+            assert rule.keys() <= {"attribute", "values", "ignore"}
+        for rule in entry.get("tokens", ()):
+            assert rule.keys() <= {"from", "set", "input_includes_cache", "output_includes_reasoning"}
+    for names in table["token_sets"].values():
+        assert names.keys() | {"requires"} == fields
+
+
+def test_every_token_set_is_used() -> None:
+    table = load("dialects")
+    used = {
+        rule["set"]
+        for entry in (table["defaults"], *table["dialects"])
+        for field in ("tokens", "details")
+        for rule in entry.get(field, ())
+    }
+    assert used == table["token_sets"].keys()
+
+
+def test_no_operation_is_spelled_twice() -> None:
+    table = load("operations")
+    spellings = [s for kind in ("inference", "container", "aside") for names in table[kind].values() for s in names]
+    assert sorted(spellings) == sorted(operations.BY_SPELLING)
+
+
+def test_no_provider_is_spelled_twice() -> None:
+    table = load("providers")
+    spellings = [s for names in table["aliases"].values() for s in names] + table["not_providers"]["values"]
+    assert len(set(spellings)) == len(spellings)
+    assert all(s == s.lower() for s in spellings)
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("opentelemetry.instrumentation.openai_v2", "openai-v2"),
+        ("opentelemetry.instrumentation.openai.v1", "traceloop"),
+        ("opentelemetry.instrumentation.openai_agents", "traceloop"),
+        ("opentelemetry.instrumentation.anthropic", "traceloop"),
+        ("opentelemetry.instrumentation.genai.anthropic", "genai"),
+        ("opentelemetry.instrumentation.google_genai", "google-genai"),
+        ("opentelemetry.instrumentation.google_generativeai", "traceloop-google"),
+        ("opentelemetry.instrumentation.bedrock", "traceloop-bedrock"),
+        ("opentelemetry.instrumentation.botocore.bedrock-runtime", "botocore"),
+        ("ai", "vercel"),
+        ("openinference.instrumentation.smolagents", "openinference"),
+        ("logfire.openai", "logfire"),
+        ("air", None),
+        ("opentelemetry.instrumentation.requests", None),
+        ("", None),
+        ("s" * 10_000, None),
+    ],
+)
+def test_scope(scope: str, expected: str | None) -> None:
+    found = dialects.by_scope(scope)
+    assert (found.id if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [
+        ("openinference.span.kind", "openinference"),
+        ("ai.operationId", "vercel"),
+        ("langsmith.span.kind", "langsmith"),
+        ("langfuse.observation.type", "langfuse"),
+        ("traceloop.span.kind", "traceloop"),
+        ("gen_ai.usage.input_tokens.cached", "sentry"),
+        ("gen_ai.operation.name", "gen_ai"),
+        ("nothing", "gen_ai"),
+    ],
+)
+def test_a_span_of_another_scope_is_known_by_what_it_carries(marker: str, expected: str) -> None:
+    for scope in ("", "my.app"):
+        assert dialects.choose({marker: "x", "gen_ai.system": "y"}, scope).id == expected
+
+
+def test_the_scope_decides_before_the_markers() -> None:
+    assert dialects.choose({"llm.request.type": "completion"}, "litellm").id == "litellm"
+
+
+def test_scopes_do_not_pile_up() -> None:
+    for i in range(3000):
+        dialects.by_scope(f"scope-{i}")
+    info = dialects.by_scope.cache_info()
+    assert info.maxsize is not None
+    assert info.currsize <= info.maxsize

@@ -1,0 +1,375 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reading whole spans: the recorded ones, one of every other dialect, and anything at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import example, given, strategies as st
+
+from carbonspan import usage
+from carbonspan.usage import dialects, reader
+from carbonspan.usage.counts import MAX_TOKENS
+from carbonspan.values import Role, Usage
+
+SPANS = Path(__file__).parents[1] / "data" / "spans"
+GEN_AI = "opentelemetry.instrumentation.genai.openai"
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SPANS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+RECORDED = {path.stem: load(path.stem) for path in sorted(SPANS.glob("*.jsonl")) if path.stem != "written"}
+WRITTEN = load("written")
+CHAT = RECORDED["openai-genai"][0]["attributes"]
+
+GPT_4O = ("openai", "gpt-4o-2024-08-06", "gpt-4o")
+O3 = ("openai", "o3-2024-08-06", "o3")
+EMBED = ("openai", "text-embedding-3-small", "text-embedding-3-small")
+CLAUDE = ("anthropic", "claude-sonnet-4-5-20250929", "claude-sonnet-4-5")
+NOVA = ("aws.bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
+GEMINI = ("gcp.gemini", "gemini-2.5-flash", "gemini-2.5-flash")
+STRANDS = ("openai", "gpt-4o", "gpt-4o")
+ANSWER = (1200, 300, 1000, None, 200)  # input, output, cached, cache write, reasoning
+ANTHROPIC = (1200, 300, 900, 100, None)
+EMBEDDING = (800, 0, None, None, None)
+NONE = (None, None, None, None, None)
+
+# What each recorded span must be read as: role, operation, (provider, model, request model), tokens, response id.
+# The tokens are the truth that the server answered with, as far as the span carries it.
+TRUTH: dict[str, list[tuple[str, str, tuple[str, str, str], tuple[int | None, ...], str] | None]] = {
+    "anthropic-genai": [
+        ("inference", "chat", CLAUDE, ANTHROPIC, "msg_1"),
+        ("inference", "chat", CLAUDE, ANTHROPIC, "msg_1"),
+    ],
+    "anthropic-traceloop": [
+        ("inference", "chat", CLAUDE, ANTHROPIC, "msg_1"),
+        ("inference", "chat", CLAUDE, ANTHROPIC, "msg_1"),
+    ],
+    "bedrock-otel": [("inference", "chat", NOVA, ANTHROPIC, "")],
+    "gemini-otel": [("inference", "generate_content", GEMINI, ANSWER, "r1")],
+    "litellm": [("inference", "chat", GPT_4O, ANSWER, "c1"), None],
+    "openai-genai": [
+        ("inference", "chat", GPT_4O, ANSWER, "c1"),
+        ("inference", "chat", GPT_4O, ANSWER, "c1"),
+        ("inference", "chat", O3, ANSWER, "resp_1"),
+        ("inference", "embeddings", EMBED, EMBEDDING, ""),
+    ],
+    "openai-openinference": [
+        ("inference", "chat", ("openai", "gpt-4o-2024-08-06", ""), ANSWER, ""),
+        ("inference", "chat", ("openai", "gpt-4o-2024-08-06", ""), ANSWER, ""),
+        ("inference", "chat", ("openai", "o3-2024-08-06", ""), (1200, 300, 1000, 0, 200), ""),
+        ("inference", "embeddings", ("openai", "text-embedding-3-small", ""), EMBEDDING, ""),
+    ],
+    "pydantic-ai": [
+        ("inference", "chat", GPT_4O, ANSWER, "c1"),
+        ("container", "invoke_agent", STRANDS, ANSWER, ""),
+    ],
+    "strands": [
+        ("inference", "chat", STRANDS, (1200, 300, 1000, None, None), ""),
+        ("container", "execute_event_loop_cycle", ("", "", ""), NONE, ""),
+        ("container", "invoke_agent", STRANDS, (1200, 300, 1000, 0, None), ""),
+    ],
+}
+
+
+def tokens(read: Usage) -> tuple[int | None, ...]:
+    return (
+        read.input_tokens,
+        read.output_tokens,
+        read.cached_input_tokens,
+        read.cache_write_tokens,
+        read.reasoning_tokens,
+    )
+
+
+def inference(attributes: Mapping[str, object], scope: str = GEN_AI) -> Usage:
+    read = usage.read(attributes, scope)
+    assert read is not None
+    return read
+
+
+def test_every_recorded_span_has_its_truth() -> None:
+    assert {name: len(spans) for name, spans in RECORDED.items()} == {name: len(rows) for name, rows in TRUTH.items()}
+
+
+@pytest.mark.parametrize(("name", "index"), [(name, i) for name, rows in TRUTH.items() for i in range(len(rows))])
+def test_recorded_span_is_read_as_what_happened(name: str, index: int) -> None:
+    span, truth = RECORDED[name][index], TRUTH[name][index]
+    read = usage.read(span["attributes"], span["scope"])
+    if truth is None:
+        assert read is None
+        return
+    assert read is not None
+    role, operation, names, counts, response_id = truth
+    assert (read.role.value, read.operation) == (role, operation)
+    assert (read.provider, read.model, read.request_model) == names
+    assert tokens(read) == counts
+    assert read.response_id == response_id
+    assert read.problem == ("no_usage" if counts == NONE else "")
+    assert not read.cache_hit
+
+
+@pytest.mark.parametrize("span", WRITTEN, ids=lambda span: str(span["case"]))
+def test_written_span_is_read_as_its_source_means_it(span: dict[str, Any]) -> None:
+    read = usage.read(span["attributes"], span["scope"])
+    expect = dict(span["expect"])
+    if expect["role"] is None:
+        assert read is None
+        return
+    assert read is not None
+    got = dataclasses.asdict(read)
+    got["role"] = read.role.value
+    given_up = {"request_model"} - expect.keys()  # follows from the attributes, expected only where it is the point
+    defaults = {"provider": "", "model": ""} | {
+        f.name: f.default for f in dataclasses.fields(Usage) if f.default is not dataclasses.MISSING
+    }
+    assert {k: v for k, v in got.items() if k not in given_up} == defaults | expect
+
+
+def test_every_dialect_has_a_span() -> None:
+    used = {inference(span["attributes"], span["scope"]).dialect for span in WRITTEN if span["expect"]["role"]}
+    for spans in RECORDED.values():
+        used |= {read.dialect for span in spans if (read := usage.read(span["attributes"], span["scope"]))}
+    assert used == {dialect.id for dialect in dialects.DIALECTS}
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDED if name != "bedrock-otel"])
+def test_recorded_spans_keep_their_totals_without_a_scope(name: str) -> None:
+    # A Collector or a test exporter may lose the scope; the attributes then have to do. The one that cannot is
+    # Bedrock's without cache reads, and the recorded one shows its exclusion by arithmetic anyway.
+    for span, truth in zip(RECORDED[name], TRUTH[name], strict=True):
+        read = usage.read(span["attributes"])
+        if truth is not None and truth[3] != NONE and read is not None and read.role is Role.INFERENCE:
+            assert tokens(read)[:2] == truth[3][:2]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"http.request.method": "GET", "http.route": "/", "server.address": "api.openai.com"},
+        {"db.system": "postgresql", "litellm.call_id": "x"},
+        {"gen_ai.agent.name": "a"},
+    ],
+)
+def test_other_spans_are_not_read(attributes: dict[str, object]) -> None:
+    assert usage.read(attributes, "opentelemetry.instrumentation.requests") is None
+    assert usage.read(MappingProxyType(attributes), "opentelemetry.instrumentation.requests") is None
+
+
+class Exceptional(Mapping[str, object]):
+    """A mapping that counts its misses, as the SDK's raises on each."""
+
+    def __init__(self, inner: dict[str, object]) -> None:
+        self.inner, self.misses = inner, 0
+
+    def __getitem__(self, key: str) -> object:
+        if key not in self.inner:
+            self.misses += 1
+        return self.inner[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inner)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+
+def test_a_foreign_mapping_is_copied_before_it_is_searched() -> None:
+    mapping = Exceptional(CHAT)
+    assert inference(mapping) == inference(CHAT)
+    assert mapping.misses == 0
+
+
+@pytest.mark.parametrize("operation", ["execute_tool", "retrieval", "guardrail", "memory"])
+def test_asides_are_read_only_where_they_carry_counts(operation: str) -> None:
+    span: dict[str, object] = {"gen_ai.operation.name": operation, "gen_ai.request.model": "gpt-4o"}
+    assert usage.read(span) is None
+    assert inference(span | {"gen_ai.usage.input_tokens": 7}, "").role is Role.CONTAINER
+
+
+def test_an_operation_in_no_list_is_a_container_with_a_short_name() -> None:
+    read = inference(CHAT | {"gen_ai.operation.name": "x" * 10_000})
+    assert (read.role, read.operation, read.input_tokens) == (Role.CONTAINER, "x" * 64, 1200)
+
+
+@pytest.mark.parametrize(
+    ("span", "role", "operation"),
+    [
+        ({"gen_ai.usage.input_tokens": 5}, Role.INFERENCE, "chat"),
+        ({"gen_ai.request.model": "gpt-4o"}, Role.INFERENCE, "chat"),
+        ({"gen_ai.system": "openai"}, Role.CONTAINER, ""),
+        ({"gen_ai.operation.name": 7, "gen_ai.system": "openai"}, Role.CONTAINER, ""),
+        ({"openinference.span.kind": "UNKNOWN", "llm.token_count.prompt": 5}, Role.INFERENCE, "chat"),
+        ({"openinference.span.kind": "llm"}, Role.INFERENCE, "chat"),
+        ({"llm.request.type": "unknown", "traceloop.span.kind": "agent"}, Role.CONTAINER, "invoke_agent"),
+    ],
+)
+def test_a_span_without_a_usable_operation_is_judged_by_what_it_has(
+    span: dict[str, object], role: Role, operation: str
+) -> None:
+    read = inference(span, "")
+    assert (read.role, read.operation) == (role, operation)
+
+
+@pytest.mark.parametrize("hit", [True, "true", "True"])
+@pytest.mark.parametrize("scope", ["litellm", "my-gateway"])
+def test_a_cache_hit_is_no_inference(scope: str, hit: object) -> None:
+    read = inference(CHAT | {"litellm.cache_hit": hit}, scope)
+    assert (read.role, read.cache_hit) == (Role.CACHED, True)
+
+
+@pytest.mark.parametrize("miss", [False, "false", "", 1, "untrue"])
+def test_only_true_is_a_cache_hit(miss: object) -> None:
+    read = inference(CHAT | {"litellm.cache_hit": miss}, "litellm")
+    assert (read.role, read.cache_hit) == (Role.INFERENCE, False)
+
+
+def test_a_server_span_that_hit_the_cache_is_cached_not_a_container() -> None:
+    assert inference(CHAT | {"http.route": "/x", "litellm.cache_hit": True}, "litellm").role is Role.CACHED
+
+
+@pytest.mark.parametrize("empty", ["", "  ", None, 7, ("gpt-4o",)])
+def test_a_missing_response_model_gives_way_to_the_request(empty: object) -> None:
+    assert inference(CHAT | {"gen_ai.response.model": empty}).model == "gpt-4o"
+
+
+def test_texts_are_cut_and_nothing_else_is_taken_off_them() -> None:
+    read = inference(CHAT | {"gen_ai.response.model": " eu." + "m" * 10_000, "gen_ai.response.id": "i" * 300})
+    assert read.model == " eu." + "m" * 252
+    assert read.response_id == "i" * 256
+    assert inference(CHAT | {"gen_ai.request.model": 3, "gen_ai.response.model": 4}).model == ""
+
+
+def test_a_framework_gives_way_to_the_provider_behind_it() -> None:
+    span = CHAT | {"gen_ai.provider.name": "langchain"}
+    assert inference(span | {"gen_ai.system": "groq"}).provider == "groq"
+    assert inference(span | {"server.address": "me.openai.azure.com"}).provider == "azure.ai.openai"
+    assert inference(span | {"server.address": "127.0.0.1"}).provider == "openai"
+    assert inference(span | {"gen_ai.response.model": "llama-3.3-70b"}).provider == ""
+
+
+@pytest.mark.parametrize(
+    "bad", [-1, math.nan, math.inf, -math.inf, True, False, "many", "", 12.5, MAX_TOKENS + 1, 10**400, (1,), b"1"]
+)
+@pytest.mark.parametrize("side", ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"])
+@pytest.mark.parametrize("scope", [GEN_AI, "strands.telemetry.tracer", ""])
+def test_an_impossible_primary_count_is_invalid(scope: str, side: str, bad: object) -> None:
+    read = inference(CHAT | {side: bad, "gen_ai.usage.total_tokens": 1500}, scope)
+    assert read.problem == "invalid_usage"
+    assert not read.usable
+
+
+@pytest.mark.parametrize("bad", [-1, math.nan, True, "many", 12.5, MAX_TOKENS + 1])
+def test_an_impossible_detail_is_only_unknown(bad: object) -> None:
+    names = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.reasoning.output_tokens")
+    assert tokens(inference(CHAT | dict.fromkeys(names, bad))) == (1200, 300, None, None, None)
+
+
+def test_nothing_said_is_no_usage() -> None:
+    span = {key: value for key, value in CHAT.items() if ".usage." not in key}
+    read = inference(span)
+    assert (read.role, tokens(read), read.problem) == (Role.INFERENCE, NONE, "no_usage")
+
+
+NAMES = sorted(
+    {name for span in WRITTEN for name in span["attributes"]}
+    | {name for spans in RECORDED.values() for span in spans for name in span["attributes"]}
+)
+VALUES = sorted(
+    {
+        value
+        for spans in (WRITTEN, *RECORDED.values())
+        for span in spans
+        for value in span["attributes"].values()
+        if isinstance(value, str)
+    }
+)
+SCOPES = sorted({scope.rstrip("*") for dialect in dialects.DIALECTS for scope in dialect.scopes} | {"", "my.app"})
+ANYTHING = st.one_of(
+    st.sampled_from(VALUES),
+    st.integers(min_value=0, max_value=5000),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=20),
+    st.just("x" * 10_000),
+    st.just('{"input": ' * 5000),
+    st.tuples(st.integers()),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.sampled_from(["input", "output", "prompt_tokens"]), st.integers(), max_size=2),
+    st.builds(json.dumps, st.dictionaries(st.sampled_from(["input", "output", "input_tokens"]), st.integers())),
+)
+
+
+@given(attributes=st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=25), scope=st.sampled_from(SCOPES))
+@example(attributes=dict.fromkeys(NAMES, "{'a': " * 100), scope="langfuse-sdk")
+@example(attributes=dict.fromkeys(NAMES, 0), scope="")
+def test_anything_is_read_without_harm(attributes: dict[str, object], scope: str) -> None:
+    read = usage.read(attributes, scope)
+    if read is None:
+        return
+    assert read == usage.read(MappingProxyType(attributes), scope)
+    for number in tokens(read):
+        assert number is None or (type(number) is int and number >= 0)
+    assert read.input_tokens is not None or read.cached_input_tokens is read.cache_write_tokens is None
+    assert read.output_tokens is not None or read.reasoning_tokens is None
+    if read.input_tokens is not None:
+        assert (read.cached_input_tokens or 0) + (read.cache_write_tokens or 0) <= read.input_tokens
+    if read.output_tokens is not None:
+        assert (read.reasoning_tokens or 0) <= read.output_tokens
+    assert read.problem in {"", "no_usage", "invalid_usage"}
+    assert read.usable == (read.problem == "")
+    assert read.cache_hit == (read.role is Role.CACHED)
+    for text in (read.model, read.request_model, read.provider, read.response_id, read.operation):
+        assert type(text) is str
+        assert len(text) <= 256
+
+
+COUNTS = st.integers(min_value=0, max_value=1_000_000)
+
+
+@given(fresh=COUNTS, cached=COUNTS, write=COUNTS, text=COUNTS, thoughts=COUNTS)
+def test_dialects_agree_on_the_same_call(fresh: int, cached: int, write: int, text: int, thoughts: int) -> None:
+    whole_in, whole_out = fresh + cached + write, text + thoughts
+    names = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens")
+    details = dict(zip(names, (cached, write), strict=True))
+    chat = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    spans: list[tuple[str, dict[str, object]]] = [
+        (
+            "opentelemetry.instrumentation.genai.anthropic",
+            {"gen_ai.usage.input_tokens": whole_in, "gen_ai.usage.output_tokens": whole_out},
+        ),
+        (
+            "opentelemetry.instrumentation.botocore.bedrock-runtime",
+            {"gen_ai.usage.input_tokens": fresh, "gen_ai.usage.output_tokens": whole_out},
+        ),
+        (
+            "opentelemetry.instrumentation.google_generativeai",
+            {
+                "gen_ai.provider.name": "gcp.gen_ai",
+                "gen_ai.usage.input_tokens": whole_in,
+                "gen_ai.usage.output_tokens": text,
+                "gen_ai.usage.total_tokens": whole_in + whole_out,
+            },
+        ),
+    ]
+    for scope, counts in spans:
+        read = inference(chat | details | counts, scope)
+        assert tokens(read)[:4] == (whole_in, whole_out, cached, write)
+
+
+def test_the_reader_is_the_rooms_only_door() -> None:
+    assert usage.__all__ == ["read"]
+    assert usage.read is reader.read
