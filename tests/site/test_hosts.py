@@ -1,0 +1,105 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Host names: the provider and region they give away."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from carbonspan.site.hosts import NO_MATCH, PRIVATE, HostMatch, host_of, match_host
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("api.openai.com", "api.openai.com"),
+        ("https://API.OpenAI.com:443/v1/chat?x=1#y", "api.openai.com"),
+        ("https://user:secret@llm.example.org/v1", "llm.example.org"),
+        ("127.0.0.1:8000", "127.0.0.1"),
+        ("http://[::1]:8000/v1", "::1"),
+        ("::1", "::1"),
+        ("api.openai.com.", "api.openai.com"),
+        ("https:///path", ""),
+        ("   ", ""),
+        ("", ""),
+    ],
+)
+def test_host_of(text: str, host: str) -> None:
+    assert host_of(text) == host
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "region"),
+    [
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "aws", "eu-west-1"),
+        ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "aws", "us-gov-west-1"),
+        ("bedrock-runtime.cn-north-1.amazonaws.com.cn", "aws", "cn-north-1"),
+        ("bedrock-mantle.us-east-2.api.aws", "aws", "us-east-2"),
+        ("vpce-1a2b-3c4d.bedrock-runtime.eu-central-1.vpce.amazonaws.com", "aws", "eu-central-1"),
+        ("europe-west4-aiplatform.googleapis.com", "gcp", "europe-west4"),
+        ("https://us-central1-aiplatform.googleapis.com/v1/projects", "gcp", "us-central1"),
+        ("aiplatform.googleapis.com", "gcp", ""),
+        ("aiplatform.us.rep.googleapis.com", "gcp", "US"),
+        ("aiplatform.eu.rep.googleapis.com", "gcp", "EU"),
+        ("generativelanguage.googleapis.com", "gcp", ""),
+        ("contoso.openai.azure.com", "azure", ""),
+        ("contoso.services.ai.azure.com", "azure", ""),
+        ("us.api.openai.com", "openai", "US"),
+        ("eu.api.openai.com", "openai", "EU"),
+        ("jp.api.openai.com", "openai", ""),  # residency of storage, not of processing
+        ("api.openai.com", "openai", ""),
+        ("api.anthropic.com", "anthropic", ""),
+        ("api.eu.mistral.ai", "mistral", "EU"),
+        ("api.us.mistral.ai", "mistral", "US"),
+        ("us.api.x.ai", "xai", "US"),
+        ("ca-api.together.ai", "together", "CAN"),
+        ("us-api.together.ai", "together", "US"),
+    ],
+)
+def test_hosts_of_providers(text: str, host: str, region: str) -> None:
+    assert match_host(text) == HostMatch(host, region)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "localhost",
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.9",
+        "172.20.0.2",
+        "::1",
+        "llm.local",
+        "x.internal",
+        "vllm",
+        "a.svc",
+    ],
+)
+def test_private_hosts(text: str) -> None:
+    assert match_host(f"{text}").host == PRIVATE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "example.org",
+        "172.32.0.1",  # beyond RFC 1918
+        "10.example.org",  # a name, not an address
+        "1271.0.0.1",
+        "evil-bedrock-runtime.eu-west-1.amazonaws.com",
+        "bedrock-runtime.eu-west-1.amazonaws.com.example.org",
+        "bedrock-runtime..amazonaws.com",
+        "bedrock-runtime.a.b.amazonaws.com",
+        "2001:db8::1",
+    ],
+)
+def test_hosts_that_tell_nothing(text: str) -> None:
+    assert match_host(text) == NO_MATCH
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_an_error(text: str) -> None:
+    match_host(text)
+    match_host(f"https://{text}.amazonaws.com")

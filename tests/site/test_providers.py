@@ -1,0 +1,53 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is assumed of providers."""
+
+from __future__ import annotations
+
+import pytest
+
+from carbonspan.site.places import area_place
+from carbonspan.site.providers import UNKNOWN, Provider, provider_of
+from carbonspan.site.tables import rows
+
+# https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+OPENTELEMETRY = [
+    "openai",
+    "gcp.gen_ai",
+    "gcp.vertex_ai",
+    "gcp.gemini",
+    "anthropic",
+    "cohere",
+    "azure.ai.inference",
+    "azure.ai.openai",
+    "ibm.watsonx.ai",
+    "aws.bedrock",
+    "perplexity",
+    "x_ai",
+    "deepseek",
+    "groq",
+    "mistral_ai",
+    "moonshot_ai",
+]
+
+
+@pytest.mark.parametrize("name", OPENTELEMETRY)
+def test_every_provider_of_the_convention_is_known(name: str) -> None:
+    assert provider_of(name).host
+
+
+@pytest.mark.parametrize("row", rows("sites/providers.csv"), ids=lambda row: str(row["provider"]))
+def test_every_default_is_a_place_and_an_assumption(row: dict[str, str]) -> None:
+    if row["region"]:
+        assert area_place(row["region"], row["host"], "provider_default") is not None
+        assert row["source"].startswith("assumption:")
+    assert bool(row["host"]) != bool(row["self_hosted"])
+
+
+def test_a_host_stands_for_its_provider() -> None:
+    assert provider_of("mistral") == Provider("mistral", "SWE", self_hosted=False)
+    assert provider_of("xai").region == "US"
+    assert provider_of("gcp") == Provider("gcp", "", self_hosted=False)
+    assert provider_of("vllm").self_hosted
+    assert provider_of("strands-agents") == UNKNOWN
+    assert provider_of("") == UNKNOWN

@@ -1,0 +1,51 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table reader, and that every table is whole."""
+
+from __future__ import annotations
+
+import pkgutil
+
+import pytest
+
+from carbonspan.site import tables
+
+SITE_TABLES = (
+    "cloud_regions",
+    "countries",
+    "geographies",
+    "host_aliases",
+    "hosts",
+    "model_prefixes",
+    "providers",
+    "pue_wue",
+    "region_prefixes",
+    "span_attributes",
+    "wue_offsite",
+)
+WITH_SOURCE = ("host_aliases", "hosts", "model_prefixes", "providers", "pue_wue", "region_prefixes", "span_attributes")
+
+
+@pytest.mark.parametrize("name", SITE_TABLES)
+def test_every_row_has_every_field(name: str) -> None:
+    table = tables.rows(f"sites/{name}.csv")
+    assert table
+    for row in table:
+        assert None not in row  # a comma too many
+        assert None not in row.values()  # one too few
+
+
+@pytest.mark.parametrize("name", WITH_SOURCE)
+def test_every_row_says_where_it_is_from(name: str) -> None:
+    assert all(row["source"] for row in tables.rows(f"sites/{name}.csv"))
+
+
+def test_a_table_that_does_not_ship_is_an_error() -> None:
+    with pytest.raises(OSError, match="nothing"):
+        tables.rows("sites/nothing.csv")
+
+
+def test_an_installation_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkgutil, "get_data", lambda *_: None)
+    with pytest.raises(OSError, match=r"sites/hosts\.csv"):
+        tables.rows("sites/hosts.csv")
