@@ -1,0 +1,82 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The mix of a geography, for a call that may have run anywhere in it."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+from carbonspan.grid import spread
+from carbonspan.grid.estimate import Estimate, Yearly, percentile
+from carbonspan.grid.tables import rows
+from carbonspan.grid.yearly import CloudRegion, cloud_regions, yearly
+from carbonspan.values import Basis, Quality, Range, product
+
+LOW, HIGH = 0.05, 0.95
+"""The bounds of a mix: percentiles over the cloud regions in it, each region once."""
+
+
+class _Geography(NamedTuple):
+    parent: str
+    members: str  # "host:prefix" where they are told by the region id; "" where by the country
+
+
+@cache
+def _aggregates() -> dict[tuple[str, str], Yearly]:
+    accounting = {row["id"]: row["accounting"] for row in rows("grid/sources.csv")}
+    return {
+        (row["geography"], row["basis"]): Yearly(
+            float(row["g_per_kwh"]), row["source"], accounting[row["source"]], row["year"]
+        )
+        for row in rows("grid/aggregates.csv")
+    }
+
+
+@cache
+def _geographies() -> dict[str, _Geography]:
+    return {row["code"]: _Geography(row["parent"], row["members"]) for row in rows("sites/geographies.csv")}
+
+
+def _is_member(name: str, region: CloudRegion, code: str) -> bool:
+    host, separator, prefix = _geographies()[code].members.partition(":")
+    if separator:
+        return region.host == host and name.startswith(prefix)
+    at = _country_geography()[region.country]
+    while at and at != code:
+        at = _geographies()[at].parent
+    return at == code
+
+
+@cache
+def _country_geography() -> dict[str, str]:
+    return {row["iso3"]: row["geography"] for row in rows("sites/countries.csv")}
+
+
+@cache
+def mixes() -> dict[tuple[str, Basis], Estimate]:
+    """Return every mix. Computed on first use, so that no second copy of the zone table has to be kept in step."""
+    found: dict[tuple[str, Basis], Estimate] = {}
+    for code in _geographies():
+        members = [(name, region) for name, region in cloud_regions().items() if _is_member(name, region, code)]
+        for basis in (Basis.LIFE_CYCLE, Basis.DIRECT):
+            means = [yearly(region.zone, basis, name) for name, region in members]
+            values = [mean.g_per_kwh for mean in means if mean is not None]
+            central = _aggregates().get((code, basis.value))
+            if central is None and basis is Basis.LIFE_CYCLE:
+                central = Yearly(math.fsum(values) / len(values), "cloud_region_mean", "consumption", "2025")
+            if central is None:
+                continue
+            low, high = percentile(values, LOW), percentile(values, HIGH)
+            where = Range(min(low, central.g_per_kwh), central.g_per_kwh, max(high, central.g_per_kwh))
+            found[code, basis] = Estimate(
+                product(where, spread.of_an_hour("")),
+                code,
+                f"mix:{code}",
+                basis,
+                Quality.MIX,
+                central.accounting,
+                central.year,
+            )
+    return found
