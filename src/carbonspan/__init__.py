@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Energy and carbon on every LLM span of an OpenTelemetry pipeline: what users import, nothing else."""
 
+from carbonspan.estimate import estimate
+from carbonspan.processor import CarbonSpanProcessor
+from carbonspan.values import Footprint, Range
 from carbonspan.version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["CarbonSpanProcessor", "Footprint", "Range", "__version__", "estimate"]

@@ -57,27 +57,33 @@ def product(*ranges: Range) -> Range:
     With factors that are each off by at most `h_i = high_i / central_i`, the product is off by
     `exp(sqrt(sum(ln(h_i) ** 2)))`: independent errors partly cancel, so the result is narrower than the product of
     the extremes and wider than any single factor. The same rule serves the low side. A central value of zero has no
-    logarithm: then the bounds are the plain products.
+    logarithm: then the low bound is zero and the high one the plain product.
 
     Source: propagation of independent relative errors, JCGM 100:2008 (GUM), 5.1.2, in logarithms;
     https://www.bipm.org/documents/20126/2071204/JCGM_100_2008_E.pdf
     """
-    central = 1.0
-    below = above = 0.0
-    for r in ranges:
-        central *= r.central
-        if r.central <= 0.0:
-            break
-        below = math.inf if r.low <= 0.0 else below + math.log(r.central / r.low) ** 2
-        above += math.log(r.high / r.central) ** 2
-    else:
-        return Range(
-            central * math.exp(-math.sqrt(below)) if below < math.inf else 0.0,
-            central,
-            central * math.exp(math.sqrt(above)),
-        )
-    low, central, high = (math.prod(side) for side in zip(*ranges, strict=True))
-    return Range(low, central, high)
+    central = math.prod(r.central for r in ranges)
+    if central <= NO_LOGARITHM:
+        return Range(0.0, central, max(central, math.prod(r.high for r in ranges)))
+    widths = [log_widths(r) for r in ranges]
+    return spread(central, sum(below for below, _ in widths), sum(above for _, above in widths))
+
+
+# Below this, ratios of bounds overflow; no physical quantity of one inference in any unit used here comes near.
+NO_LOGARITHM = 1e-150
+
+
+def log_widths(r: Range) -> tuple[float, float]:
+    """Return the squared logs of how far the bounds are from the centre: `ln(central/low)**2, ln(high/central)**2`."""
+    if r.central <= NO_LOGARITHM:
+        return 0.0, 0.0
+    below = math.log(r.central / r.low) ** 2 if r.low > NO_LOGARITHM else math.inf
+    return below, math.log(r.high / r.central) ** 2
+
+
+def spread(central: float, below: float, above: float) -> Range:
+    """Return the range around `central` whose bounds lie as far as these sums of squared logs say."""
+    return Range(central * math.exp(-math.sqrt(below)), central, central * math.exp(math.sqrt(above)))
 
 
 def independent_sum(*ranges: Range) -> Range:

@@ -1,3 +1,8 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""placeholder."""
+"""What goes out: the names of attributes, and how they get onto a span."""
+
+from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes
+from carbonspan.telemetry.writeback import Path, path, read, write
+
+__all__ = ["ATTRIBUTES", "Attribute", "Level", "Path", "attributes_of", "path", "read", "role_attributes", "write"]

@@ -1,0 +1,63 @@
+# carbonspan: the commands a newcomer and CI run. Each makes the environment it needs.
+
+PYTHON ?= python3
+# Interpreters that `make test-pythons` looks for; those missing on the machine are named, not hidden.
+PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
+
+PIP_QUIET = --quiet --disable-pip-version-check
+DEV = .venv/.ready
+DEMO = .venv-demo/.ready
+
+.PHONY: help demo test check format test-pythons dist picture docs bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+$(DEMO): pyproject.toml constraints.txt
+	@echo "making the demo's environment (.venv-demo), once"
+	@$(PYTHON) -m venv .venv-demo
+	@.venv-demo/bin/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt
+	@echo "making the development environment (.venv), once"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install $(PIP_QUIET) --upgrade 'pip>=25.1'
+	@.venv/bin/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[demo,ecologits]' --group dev
+	@touch $@
+
+demo: $(DEMO) ## an agent under two variants, real SDKs, loopback only
+	@.venv-demo/bin/carbonspan demo
+
+test: $(DEV) ## the tests, with branch coverage
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest
+	@.venv/bin/coverage combine --quiet
+	@.venv/bin/coverage report
+
+check: $(DEV) ## formatting, lint rules, types
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+format: $(DEV) ## format and apply safe fixes
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+test-pythons: ## the tests under every declared Python on this machine
+	@PYTHONS="$(PYTHONS)" sh tests/pythons.sh
+
+dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
+	@.venv/bin/python tests/dist.py
+
+picture: $(DEMO) ## regenerate the demo's picture for the README
+	@.venv-demo/bin/carbonspan demo --svg docs/demo.svg
+
+docs: $(DEV) ## regenerate the tables in docs/ that come from the code
+	@.venv/bin/python docs/generate.py
+
+bench: $(DEV) ## what carbonspan costs, as ratios
+	@.venv/bin/python benchmarks/bench.py
+
+clean: ## remove environments and build output
+	@rm -rf .venv .venv-demo .venv-py* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,167 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What carbonspan costs: one interleaved run, the minimum of many repeats, as ratios. Absolute times mean little.
+
+Run with `make bench`. Never a timed test in CI.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from carbonspan import CarbonSpanProcessor, estimate
+from carbonspan.enrich import Road
+from carbonspan.settings import Settings
+from carbonspan.telemetry import attributes_of, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LLM = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "server.address": "api.openai.com",
+    "server.port": 443,
+    "gen_ai.response.finish_reasons": ("stop",),
+    "gen_ai.response.model": "gpt-4o-2024-08-06",
+    "gen_ai.response.id": "chatcmpl-1",
+    "gen_ai.usage.input_tokens": 1200,
+    "gen_ai.usage.output_tokens": 300,
+    "gen_ai.usage.cache_read.input_tokens": 1000,
+    "gen_ai.usage.reasoning.output_tokens": 200,
+    "user.cohort": "enterprise",
+    "app.feature": "research",
+    "openai.response.service_tier": "default",
+}
+HTTP = {f"http.attribute.{i}": i for i in range(15)}
+SPANS, REPEATS = 500, 60
+
+
+class Null(SpanExporter):
+    """Takes every batch and forgets it."""
+
+    def export(self, spans: object) -> SpanExportResult:  # noqa: ARG002
+        return SpanExportResult.SUCCESS
+
+
+class Constant(SpanProcessor):
+    """The floor: writes as many attributes as carbonspan, without working anything out."""
+
+    def __init__(self) -> None:
+        self.new = attributes_of(estimate(model="gpt-4o", input_tokens=1200, output_tokens=300))
+
+    def _on_ending(self, span: Span) -> None:
+        if "gen_ai.request.model" in (span.attributes or {}):
+            write(span, self.new)
+
+
+class Empty(SpanProcessor):
+    """A processor that does nothing."""
+
+    def _on_ending(self, span: Span) -> None:
+        pass
+
+    def on_end(self, span: ReadableSpan) -> None:
+        pass
+
+
+def spans(processor: SpanProcessor | None, attributes: dict[str, object]) -> Callable[[], None]:
+    provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
+    if processor is not None:
+        provider.add_span_processor(processor)
+    # A queue that never fills within a repeat: what is measured is the caller's side.
+    provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=4 * SPANS, schedule_delay_millis=60_000))
+    tracer = provider.get_tracer("opentelemetry.instrumentation.genai.openai")
+
+    def run() -> None:
+        for _ in range(SPANS):
+            span = tracer.start_span("chat gpt-4o")
+            span.set_attributes(attributes)  # type: ignore[arg-type]
+            span.end()
+        provider.force_flush()
+
+    return run
+
+
+def enrich() -> Callable[[], None]:
+    road = Road.of(Settings.resolve({}, {}))
+    now = time.time_ns()
+
+    def run() -> None:
+        for _ in range(SPANS):
+            road.enrich(LLM, "opentelemetry.instrumentation.genai.openai", now, now, {})
+
+    return run
+
+
+def ecologits() -> Callable[[], None] | None:
+    try:
+        from ecologits.tracers.utils import llm_impacts  # noqa: PLC0415
+    except ImportError:
+        return None
+
+    def run() -> None:
+        for _ in range(SPANS // 10):
+            llm_impacts("openai", "gpt-4o", 300, 2.0)
+
+    return run
+
+
+def import_ms(code: str) -> float:
+    command = [sys.executable, "-c", f"import time; t=time.perf_counter()\n{code}\nprint(time.perf_counter()-t)"]
+    return 1000 * min(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(10))  # noqa: S603
+
+
+def main() -> None:
+    logging.disable(logging.CRITICAL)
+    cases: dict[str, Callable[[], None] | None] = {
+        "plain": spans(None, LLM),
+        "carbonspan": spans(CarbonSpanProcessor(), LLM),
+        "constant": spans(Constant(), LLM),
+        "http plain": spans(None, HTTP),
+        "http carbonspan": spans(CarbonSpanProcessor(), HTTP),
+        "http empty": spans(Empty(), HTTP),
+        "enrich": enrich(),
+        "ecologits": ecologits(),
+    }
+    best = dict.fromkeys(cases, float("inf"))
+    gc.disable()
+    for _ in range(REPEATS):
+        for name, case in cases.items():
+            if case is not None:
+                start = time.perf_counter()
+                case()
+                best[name] = min(best[name], time.perf_counter() - start)
+    gc.enable()
+    per_span = {name: 1e6 * seconds / (SPANS // 10 if name == "ecologits" else SPANS) for name, seconds in best.items()}
+    rows = [
+        ("LLM span with carbonspan / plain span", per_span["carbonspan"] / per_span["plain"], "at most 1.35"),
+        ("LLM span with constant attributes / plain span (the floor)", per_span["constant"] / per_span["plain"], ""),
+        (
+            "other span with carbonspan / plain span",
+            per_span["http carbonspan"] / per_span["http plain"],
+            "at most 1.05",
+        ),
+        ("other span with an empty processor / plain span", per_span["http empty"] / per_span["http plain"], ""),
+        ("EcoLogits llm_impacts / enrich", per_span["ecologits"] / per_span["enrich"], "at least 30"),
+        ("enrich / plain span", per_span["enrich"] / per_span["plain"], ""),
+    ]
+    for name, ratio, aim in rows:
+        sys.stdout.write(f"{name:62} {ratio:8.2f}  {aim}\n")
+    sdk = import_ms("import opentelemetry.sdk.trace.export")
+    ours = import_ms("import opentelemetry.sdk.trace.export, carbonspan; carbonspan.CarbonSpanProcessor()")
+    sys.stdout.write(f"import and set-up beyond the SDK's own import: {ours - sdk:.0f} ms (aim: at most 60)\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Regenerates the tables in docs/ that come from the code, between their markers: `make docs`.
+
+A test compares: a table that changed in the code and not in the docs fails.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carbonspan import grid
+from carbonspan.settings import OPTIONS
+from carbonspan.telemetry import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+HERE = Path(__file__).resolve().parent
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(headers) + " |", "|" + " --- |" * len(headers)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def attributes() -> str:
+    """Return the table of attributes."""
+    return _table(
+        ("attribute", "unit", "level", "meaning"),
+        [(f"`{a.name}`", a.unit or "–", a.level.value, a.meaning) for a in ATTRIBUTES],
+    )
+
+
+def options() -> str:
+    """Return the table of options."""
+    return _table(
+        ("option", "environment variable", "default", "allowed", "meaning"),
+        [(f"`{o.name}`", f"`{o.environment}`", f"`{_default(o.default)}`", o.allowed, o.meaning) for o in OPTIONS],
+    )
+
+
+def _default(value: object) -> str:
+    if value in (None, "", {}, ()):
+        return "none"
+    return (
+        str(getattr(value, "value", value)).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
+    )
+
+
+def sources() -> str:
+    """Return the table of grid sources."""
+    return _table(
+        ("source", "what", "year", "basis", "accounting", "licence"),
+        [
+            (f"`{s.id}`", f"[{s.title}]({s.url})", s.year, s.basis.value, s.accounting, s.licence)
+            for s in grid.sources()
+        ],
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {"attributes": attributes, "options": options, "grid sources": sources}
+MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+
+
+def regenerated(text: str) -> str:
+    """Return a page with every marked table made anew."""
+    return MARKED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[3], text)
+
+
+def main() -> None:
+    """Rewrite the pages that have marked tables."""
+    for page in sorted(HERE.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(regenerated(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What `carbonspan doctor` finds out: the SDK, the way onto spans, the options in force, what is missing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from carbonspan import grid
+from carbonspan.cli.listing import plain
+from carbonspan.settings import OPTIONS, Settings
+from carbonspan.telemetry import Path, path
+from carbonspan.version import METHOD_VERSION, __version__
+
+PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-exporter-otlp-proto-grpc")
+EXTRAS = {"cli": ("click", "rich"), "demo": ("openai", "anthropic"), "ecologits": ("ecologits",)}
+
+
+class _Collected(logging.Handler):
+    """Keeps what would have been logged, for the report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def examine() -> dict[str, Any]:
+    """Return the report. Reads the environment, touches no network."""
+    handler = _Collected()
+    log = logging.getLogger("carbonspan")
+    propagated, log.propagate = log.propagate, False
+    log.addHandler(handler)
+    try:
+        settings = Settings.resolve({}, os.environ)
+        way = path()
+    finally:
+        log.removeHandler(handler)
+        log.propagate = propagated
+    problems = list(handler.messages)
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        problems.append("OTEL_SDK_DISABLED is true: the SDK makes no spans")
+    elif way is Path.REBIND_END:
+        problems.append(
+            "register CarbonSpanProcessor before the exporting processor, or update opentelemetry-sdk to 1.40 or newer"
+        )
+    extras = {extra: all(_version(p) for p in packages) for extra, packages in EXTRAS.items()}
+    if settings.energy == "ecologits" and not extras["ecologits"]:
+        problems.append(
+            "option 'energy' is 'ecologits', but the package is missing: pip install 'carbonspan[ecologits]'"
+        )
+    return {
+        "carbonspan": __version__,
+        "method": METHOD_VERSION,
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "writeback": {"path": way.name.lower(), "meaning": way.value},
+        "options": [
+            {
+                "option": option.name,
+                "value": plain(getattr(settings, option.name)),
+                "from": settings.origins[option.name],
+                "environment": option.environment,
+                "allowed": option.allowed,
+            }
+            for option in OPTIONS
+        ],
+        "grid": [source.id for source in grid.sources()],
+        "extras": extras,
+        "problems": problems,
+    }

@@ -1,0 +1,147 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the commands look: plain data to rich tables, with units and sensible digits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from carbonspan.values import Footprint, Range
+
+EVIDENCE = {
+    "A": "measured by you",
+    "B": "measured, open weights",
+    "C": "law, open weights",
+    "D": "size is a guess",
+    "E": "class default",
+}
+
+
+def digits(value: float) -> str:
+    """Return a number with three significant digits, never in exponent form where that can be avoided."""
+    if value == 0:
+        return "0"
+    if 1e-4 <= value < 1e6:  # noqa: PLR2004 - where three digits read well
+        places = max(0, 2 - _exponent(value))
+        return f"{value:,.{places}f}"
+    return f"{value:.3g}"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:.2e}".partition("e")[2])
+
+
+def _span(value: Range, unit: str) -> tuple[str, str]:
+    return f"{digits(value.central)} {unit}", f"{digits(value.low)} – {digits(value.high)} {unit}"
+
+
+def _table(*headers: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for header in headers:
+        # Numbers are read whole or not at all: they do not wrap.
+        table.add_column(header, justify="right" if header in right else "left", no_wrap=header in right)
+    return table
+
+
+def footprint(found: Footprint) -> RenderableType:
+    """Return one estimate: the figures with their bounds, then what they stand on."""
+    figures = _table("estimate", "central", "low – high", right=("central", "low – high"))
+    figures.add_row(Text("emissions", style="bold"), *_span(found.emissions_g, "gCO2e"))
+    figures.add_row("  operational", *_span(found.operational_g, "gCO2e"))
+    figures.add_row("  embodied", *_span(found.embodied_g, "gCO2e"))
+    figures.add_row("energy, facility", *_span(found.energy_wh, "Wh"))
+    figures.add_row("water", *_span(found.water_ml, "mL"))
+    if found.avoided_g:
+        figures.add_row("avoided by cache", f"{digits(found.avoided_g)} gCO2e", "")
+    energy, place, intensity = found.energy, found.site.place, found.intensity
+    basis = Table.grid(padding=(0, 2))
+    basis.add_row("model", f"{energy.model_id}, grade {energy.evidence} ({EVIDENCE[energy.evidence]}), {energy.method}")
+    basis.add_row("place", f"{place.region or 'unknown'} ({place.method}), PUE {found.site.pue.central:.2f}")
+    basis.add_row(
+        "grid",
+        f"{digits(intensity.intensity_g_per_kwh.central)} gCO2e/kWh "
+        f"({digits(intensity.intensity_g_per_kwh.low)} – {digits(intensity.intensity_g_per_kwh.high)}), "
+        f"{intensity.zone}, {intensity.quality.value}, {intensity.basis.value}, {intensity.source} {intensity.year}",
+    )
+    basis.add_row("hour", intensity.hour.strftime("%Y-%m-%d %H:00 UTC"))
+    parts: list[RenderableType] = [figures, basis]
+    if not energy.model_known:
+        parts.append(
+            Text("The model is not in the registry: a class stands in for it, with wide bounds.", style="yellow")
+        )
+    parts.append(Text("\nAn estimate, not a measurement: the bounds are part of it.", style="dim"))
+    return Group(*parts)
+
+
+def models(found: list[dict[str, Any]], pattern: str) -> RenderableType:
+    """Return the registry as a table; joules per token at the server."""
+    numbers = ("J/output", "J/input", "J/cached")
+    table = _table("model", "tier", "grade", *numbers, "source", right=numbers)
+    cited: dict[str, int] = {}
+    for row in found:
+        number = cited.setdefault(f"{row['source']}, {row['year']}. {row['url']}", len(cited) + 1)
+        table.add_row(
+            row["id"],
+            row["tier"],
+            row["evidence"],
+            *(_compact(row[f"j_per_{kind}_token"]) for kind in ("output", "input", "cached")),
+            Text(f"[{number}]"),
+        )
+    notes: list[RenderableType] = [table]
+    if found and not found[0]["known"] and pattern and pattern.lower() not in found[0]["id"]:
+        notes.append(Text(f"{pattern!r} is not in the registry: {found[0]['id']} stands in for it.", style="yellow"))
+    grades = ", ".join(f"{grade} {meaning}" for grade, meaning in EVIDENCE.items())
+    notes.extend(Text(f"[{number}] {source}", style="dim") for source, number in cited.items())
+    notes.append(Text(f"Joules per token at the server, low–central–high. Grades: {grades}.", style="dim"))
+    return Group(*notes)
+
+
+def _compact(values: dict[str, float]) -> str:
+    return "–".join(f"{values[name]:.3g}" for name in ("low", "central", "high"))
+
+
+def regions(found: list[dict[str, Any]]) -> RenderableType:
+    """Return regions as a table."""
+    numbers = ("PUE", "g/kWh", "low – high")
+    table = _table("region", "city", "country", "zone", *numbers, "quality", right=numbers)
+    for row in found:
+        grams = row.get("intensity_g_per_kwh")
+        zone = f"{row['zone']} or {row['zone_alternative']}" if row["zone_alternative"] else row["zone"]
+        table.add_row(
+            row["region"],
+            row["city"],
+            row["country"],
+            zone,
+            f"{row['pue']['central']:.2f}",
+            digits(grams["central"]) if grams else "",
+            f"{digits(grams['low'])} – {digits(grams['high'])}" if grams else "",
+            f"{row['quality']}, {row['source']}" if grams else "",
+        )
+    if not found:
+        return Text("No region matches.", style="yellow")
+    return Group(table, Text("gCO2e per kWh for this hour, life-cycle, from the bundled tables.", style="dim"))
+
+
+def doctor(report: dict[str, Any]) -> RenderableType:
+    """Return the report, problems last, so that they are what remains on the screen."""
+    head = Table.grid(padding=(0, 2))
+    head.add_row("carbonspan", f"{report['carbonspan']}, method {report['method']}, Python {report['python']}")
+    for package, installed in report["packages"].items():
+        head.add_row(package, installed or Text("not installed", style="dim"))
+    head.add_row("write-back", report["writeback"]["meaning"])
+    head.add_row("grid sources", ", ".join(report["grid"]))
+    head.add_row("extras", ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in report["extras"].items()))
+    options = _table("option", "value", "from", "environment variable", "allowed")
+    for row in report["options"]:
+        value = "" if row["value"] in (None, "", {}, ()) else str(row["value"])
+        options.add_row(row["option"], value, row["from"], row["environment"], row["allowed"])
+    problems = [Text(f"! {problem}", style="yellow") for problem in report["problems"]]
+    return Group(head, options, *(problems or [Text("Nothing is missing.", style="green")]))

@@ -1,0 +1,178 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The road from what a span says to what it emitted: usage, energy, site, grid, footprint. No I/O, no clock.
+
+The processor, the exporter, the command and `estimate` all take this one road.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from carbonspan import footprint as footprints, grid, site as sites, usage as usages
+from carbonspan.energy import EcoLogitsModel, TokenModel, default_registry
+from carbonspan.telemetry.attributes import EMISSIONS
+from carbonspan.values import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from carbonspan.energy import EnergyModel
+    from carbonspan.settings import Settings
+    from carbonspan.values import Footprint, Intensity, Place, Site, Usage
+
+# Sites and hours whose rates are kept: a process sees tens of sites and, when replaying, weeks of hours.
+MAX_RATES = 4096
+
+
+class Outcome(str, Enum):
+    """What became of an LLM span. Each span has exactly one."""
+
+    ENRICHED = "enriched"
+    UNKNOWN_MODEL = "unknown_model"  # enriched, with a class default in place of the model
+    NO_USAGE = "no_usage"  # an LLM call that does not say what it consumed
+    INVALID_USAGE = "invalid_usage"  # ... or says something impossible
+    CONTAINER = "container"  # repeats or will repeat what its children say: not counted
+    CACHED = "cached"  # answered from a response cache: no inference took place
+    DUPLICATE = "duplicate"
+    NO_INTENSITY = "no_intensity"  # `basis_strict`, and no figure of that basis
+    ALREADY = "already_enriched"
+    ERROR = "error"
+
+
+class Enrichment(NamedTuple):
+    """What the road found: the footprint only where something was emitted and counted."""
+
+    outcome: Outcome
+    usage: Usage | None = None
+    footprint: Footprint | None = None
+
+
+class Road:
+    """The steps a span takes, set up once.
+
+    Args:
+        energy_model: Tokens to joules.
+        locator: What the span and the settings say about where it ran.
+        resolver: Place and hours to intensity.
+        pue: Replaces the tables' PUE where given.
+    """
+
+    def __init__(
+        self,
+        energy_model: EnergyModel,
+        locator: sites.Locator,
+        resolver: grid.Resolver,
+        pue: float | None = None,
+    ) -> None:
+        self._energy_model = energy_model
+        self._locator = locator
+        self._resolver = resolver
+        self._pue = pue
+        self._rates: dict[tuple[int, int], tuple[Site, Intensity, footprints.Rates]] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> Road:
+        """Return the road that `settings` describe, its tables loaded."""
+        sites.load()
+        grid.load()
+        return cls(
+            energy_model=_energy_model(settings),
+            locator=sites.Locator(
+                overrides=settings.regions,
+                defaults={"*": settings.region} if settings.region else {},
+                self_hosted=settings.self_hosted,
+            ),
+            resolver=grid.Resolver(basis=settings.basis, basis_strict=settings.basis_strict),
+            pue=settings.pue,
+        )
+
+    def enrich(
+        self,
+        attributes: Mapping[str, Any],
+        scope: str,
+        start_ns: int,
+        end_ns: int,
+        resource: Mapping[str, Any],
+    ) -> Enrichment | None:
+        """Return what a span consumed and emitted, or `None` where it is no LLM span.
+
+        Args:
+            attributes: The span's attributes.
+            scope: Name of its instrumentation scope.
+            start_ns: Start, nanoseconds since the epoch.
+            end_ns: End; where it lies before the start, the start's hour is used.
+            resource: Attributes of the span's resource.
+        """
+        usage = usages.read(attributes, scope)
+        if usage is None:
+            return None
+        uncounted = _uncounted(usage, attributes)
+        if uncounted is not None:
+            return Enrichment(uncounted, usage)
+        place = self.locate(attributes, usage, resource)
+        footprint = self.footprint(usage, place, start_ns, end_ns)
+        if footprint is None:
+            return Enrichment(Outcome.NO_INTENSITY, usage)
+        outcome = Outcome.ENRICHED if footprint.energy.model_known else Outcome.UNKNOWN_MODEL
+        return Enrichment(outcome, usage, footprint)
+
+    def locate(self, attributes: Mapping[str, Any], usage: Usage, resource: Mapping[str, Any]) -> Place:
+        """Return where an inference ran, as far as its span, the settings and the resource tell."""
+        # The requested name carries the routing prefix (eu.anthropic...); responses often drop it.
+        return self._locator.locate(
+            attributes,
+            provider=usage.provider,
+            model=usage.request_model or usage.model,
+            resource_attributes=resource,
+        )
+
+    def footprint(self, usage: Usage, place: Place, start_ns: int, end_ns: int) -> Footprint | None:
+        """Return the footprint of a usable `usage` at `place`, or `None` where the settings refuse every intensity.
+
+        Raises:
+            ValueError: where an energy model of the user's returns an impossible figure.
+        """
+        intensity = self._resolver.at(place, start_ns, end_ns)
+        if intensity is None:
+            return None
+        site = sites.site_of(place, pue_override=self._pue)
+        energy = self._energy_model.estimate(usage)
+        low_j, central_j, high_j = energy.it_j
+        if not 0.0 <= low_j <= central_j <= high_j < math.inf:
+            # Only a model of the user's own can do that; an impossible figure must not reach a span.
+            raise ValueError(
+                f"energy model {energy.method!r} returned {energy.it_j!r}; allowed: 0 <= low <= central <= high"
+            )
+        return footprints.compute(usage, energy, site, intensity, self._known_rates(site, intensity))
+
+    def _known_rates(self, site: Site, intensity: Intensity) -> footprints.Rates:
+        # By identity: sites and intensities come out of caches, and hashing their fields would cost more than this
+        # saves. The entry holds both, so an id cannot be reused while it stands for them.
+        key = (id(site), id(intensity))
+        entry = self._rates.get(key)
+        if entry is None:
+            if len(self._rates) >= MAX_RATES:
+                self._rates.clear()
+            entry = self._rates[key] = (site, intensity, footprints.rates(site, intensity))
+        return entry[2]
+
+
+def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> Outcome | None:
+    if usage.role is not Role.INFERENCE:
+        return Outcome(usage.role.value)
+    if EMISSIONS in attributes:
+        return Outcome.ALREADY
+    if not usage.usable:
+        return Outcome(usage.problem or Outcome.NO_USAGE)
+    return None
+
+
+def _energy_model(settings: Settings) -> EnergyModel:
+    if not isinstance(settings.energy, str):
+        return settings.energy
+    registry = default_registry()
+    model = TokenModel(registry.with_models(settings.models) if settings.models else registry)
+    return EcoLogitsModel(fallback=model) if settings.energy == "ecologits" else model

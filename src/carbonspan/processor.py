@@ -1,0 +1,117 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""CarbonSpanProcessor: the SDK's hooks and the order of the steps, nothing more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from carbonspan.enrich import Outcome, Road
+from carbonspan.settings import Settings
+from carbonspan.telemetry import Path, attributes_of, path, read, role_attributes, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from typing_extensions import Unpack
+
+    from carbonspan.settings import Options
+
+_log = logging.getLogger("carbonspan")
+
+ATTRIBUTE_LIMIT = "attribute_limit"
+
+
+class CarbonSpanProcessor(SpanProcessor):
+    """Writes energy and carbon onto every LLM span, before any processor exports it.
+
+        provider.add_span_processor(CarbonSpanProcessor())  # any place in the list
+
+    On SDKs below 1.40 it must come before the exporting processor; `carbonspan doctor` says which case applies.
+    Its hooks never raise, wait or touch the network.
+
+    Args:
+        **options: See `carbonspan.settings.OPTIONS`. An option left out comes from its environment variable, else
+            from its default.
+
+    Raises:
+        ValueError: for a wrong option, naming it, its value and what is allowed.
+    """
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._settings = Settings.resolve(options, os.environ)
+        self._road = Road.of(self._settings)
+        self._path = path()
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._logged: set[type[BaseException]] = set()
+        self._saw_ending = False
+
+    @property
+    def settings(self) -> Settings:
+        """The options in force."""
+        return self._settings
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
+        with self._lock:
+            return dict(self._counts)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Do nothing: token counts are known at the end."""
+
+    def _on_ending(self, span: Span) -> None:
+        self._saw_ending = True
+        self._handle(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Do the work here only where no `_on_ending` comes: an older SDK, or a wrapper that does not pass it on."""
+        if not self._saw_ending:
+            self._handle(span)
+
+    def shutdown(self) -> None:
+        """Do nothing: there is no thread, file or connection to close."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the interface's
+        """Return True: nothing is held back."""
+        return True
+
+    def _handle(self, span: ReadableSpan) -> None:
+        try:
+            found = self._road.enrich(
+                read(span),
+                span.instrumentation_scope.name if span.instrumentation_scope else "",
+                span.start_time or 0,
+                span.end_time or 0,
+                span.resource.attributes,
+            )
+            if found is None:
+                return
+            if found.footprint is not None:
+                new = attributes_of(found.footprint, self._settings.attributes)
+            else:
+                new = role_attributes(found.usage.role) if found.usage else {}
+            missed = write(span, new) if new and self._path is not Path.NONE else 0
+            self._count(found.outcome.value, limited=missed > 0)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
+            self._swallow(error)
+
+    def _count(self, outcome: str, *, limited: bool = False) -> None:
+        with self._lock:
+            self._counts[outcome] += 1
+            if limited:
+                self._counts[ATTRIBUTE_LIMIT] += 1
+
+    def _swallow(self, error: Exception) -> None:
+        self._count(Outcome.ERROR.value)
+        if type(error) not in self._logged:  # once per cause, never per span
+            self._logged.add(type(error))
+            _log.warning("carbonspan left a span as it was", exc_info=error)

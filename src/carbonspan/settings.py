@@ -1,0 +1,279 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every option: keyword, environment variable, default, check. One table, from which the docs are made.
+
+A keyword wins over the environment, the environment over the default. A wrong keyword raises `ValueError`; a wrong
+environment variable is logged once and its default is used, since a typo in a deployment must not stop an application.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
+
+from carbonspan.energy import default_registry
+from carbonspan.site import parse_region
+from carbonspan.telemetry.attributes import Level
+from carbonspan.values import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from carbonspan.energy import EnergyModel
+
+_log = logging.getLogger("carbonspan")
+
+ENVIRONMENT_PREFIX = "CARBONSPAN_"
+
+
+class Options(TypedDict, total=False):
+    """The keywords that `CarbonSpanProcessor` and `estimate` take; see `OPTIONS` for what each does."""
+
+    attributes: str | Level
+    basis: str | Basis
+    basis_strict: bool
+    region: str
+    regions: Mapping[str, str]
+    self_hosted: str | list[str] | tuple[str, ...]
+    pue: float
+    energy: str | EnergyModel
+    models: Mapping[str, Mapping[str, Any]] | str | Path
+
+
+class Option(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    default: Any
+    parse: Callable[[Any], Any]  # from a Python value or the text of an environment variable; raises ValueError
+    allowed: str
+    meaning: str
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment variable."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+
+def _enum(kind: type[Level | Basis]) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        try:
+            return kind(value.strip().lower() if isinstance(value, str) else value)
+        except ValueError:
+            raise ValueError from None  # the table says what is allowed
+
+    return parse
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower() == "true"
+    raise ValueError
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value.strip()
+
+
+def _region(value: Any) -> str:
+    text = _text(value)
+    if text:
+        parse_region(text)
+    return text
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+        raise ValueError
+    return tuple(v.strip() for v in value if v.strip())
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        items = [item.split("=", 1) for item in value.split(",") if item.strip()]
+        if any(len(item) != 2 for item in items):  # noqa: PLR2004 - a name and a value
+            raise ValueError
+        value = {name.strip(): text.strip() for name, text in items}
+    if not hasattr(value, "items") or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        raise ValueError
+    for region in value.values():
+        parse_region(region)
+    return dict(value)
+
+
+# A facility needs at least the energy of its machines; the worst sites published are below 3 (Uptime Institute,
+# "Global Data Center Survey 2025", average 1.54).
+PUE_MAX = 3.0
+
+
+def _pue(value: Any) -> float | None:
+    if isinstance(value, bool):
+        raise ValueError
+    number = float(value)
+    if not math.isfinite(number) or not 1.0 <= number <= PUE_MAX:
+        raise ValueError
+    return number
+
+
+def _models(value: Any) -> dict[str, dict[str, Any]]:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = json.loads(value)
+    elif isinstance(value, (str, Path)):
+        value = json.loads(Path(value).read_text(encoding="utf-8")) if str(value) else {}
+    if not hasattr(value, "items") or not all(isinstance(k, str) and hasattr(v, "items") for k, v in value.items()):
+        raise ValueError
+    models = {name: dict(spec) for name, spec in value.items()}
+    if models:
+        default_registry().with_models(models)
+    return models
+
+
+def _energy(value: Any) -> str | EnergyModel:
+    if isinstance(value, str) and value.strip().lower() in {"carbonspan", "ecologits"}:
+        return value.strip().lower()
+    if callable(getattr(value, "estimate", None)):
+        return cast("EnergyModel", value)
+    raise ValueError
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "attributes",
+        Level.STANDARD,
+        _enum(Level),
+        "minimal, standard, full",
+        "How much is written on each inference span.",
+    ),
+    Option(
+        "basis",
+        Basis.LIFE_CYCLE,
+        _enum(Basis),
+        "life-cycle, direct, marginal",
+        "The grid intensity preferred. What was used is on every span (`carbon.intensity.basis`).",
+    ),
+    Option(
+        "basis_strict",
+        False,  # noqa: FBT003 - the value of a row, not an argument
+        _boolean,
+        "true, false",
+        "Refuse intensities of another basis: such spans are counted as `no_intensity` and left alone.",
+    ),
+    Option(
+        "region",
+        "",
+        _region,
+        "a cloud region (aws:eu-west-1), a grid zone (zone:GB), a country or a geography (EU)",
+        "Where models run if a span does not say. Replaces the assumption about each provider.",
+    ),
+    Option(
+        "regions",
+        {},
+        _pairs,
+        "provider=region or model=region pairs, such as openai=azure:swedencentral,claude-*=aws:us-east-1",
+        "Where a provider's or a model's inferences run, for certain: wins over what the span says.",
+    ),
+    Option(
+        "self_hosted",
+        (),
+        _texts,
+        "names of providers and hosts, such as openai,*.llm.example.org",
+        "What runs on the machines the telemetry comes from, so that the resource's `cloud.region` is its region.",
+    ),
+    Option(
+        "pue",
+        None,
+        _pue,
+        f"a number from 1 to {PUE_MAX:g}",
+        "Power usage effectiveness of the sites, where it is known better than the tables do.",
+    ),
+    Option(
+        "energy",
+        "carbonspan",
+        _energy,
+        "carbonspan, ecologits (needs the extra `ecologits`), or in code any EnergyModel",
+        "The model that turns tokens into joules.",
+    ),
+    Option(
+        "models",
+        {},
+        _models,
+        'a mapping of model name to figures, such as {"my-llama": {"active_b": 8, "total_b": 8}}; '
+        "in the environment as JSON or the path of a JSON file",
+        "Your own models, by parameters or by measured joules per token. They win over the registry.",
+    ),
+)
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options in force, checked."""
+
+    attributes: Level
+    basis: Basis
+    basis_strict: bool
+    region: str
+    regions: Mapping[str, str]
+    self_hosted: tuple[str, ...]
+    pue: float | None
+    energy: str | EnergyModel
+    models: Mapping[str, Mapping[str, Any]]
+    origins: Mapping[str, str]  # option -> keyword, environment, default: what `doctor` shows
+
+    @classmethod
+    def resolve(cls, keywords: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+        """Return the settings from keywords and environment; a keyword of `None` counts as not given.
+
+        Raises:
+            ValueError: for an unknown keyword or a wrong value, naming the option, the value and what is allowed.
+        """
+        for name in keywords:
+            if name not in _BY_NAME:
+                near = difflib.get_close_matches(name, _BY_NAME, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else "."
+                raise ValueError(f"unknown option {name!r}{hint} Allowed: {', '.join(_BY_NAME)}")
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for option in OPTIONS:
+            values[option.name], origins[option.name] = _resolve(option, keywords.get(option.name), environ)
+        return cls(**values, origins=origins)
+
+
+SHOWN_CHARACTERS = 200  # of a wrong value: enough to recognise it, and no log is flooded
+
+
+def _wrong(option: Option, value: object, error: Exception) -> str:
+    shown = repr(value)
+    if len(shown) > SHOWN_CHARACTERS:
+        shown = shown[:SHOWN_CHARACTERS] + "..."
+    detail = f" ({str(error)[: 2 * SHOWN_CHARACTERS]})" if error.args else ""
+    return f"{shown}{detail}; allowed: {option.allowed}"
+
+
+def _resolve(option: Option, keyword: Any, environ: Mapping[str, str]) -> tuple[Any, str]:
+    if keyword is not None:
+        try:
+            return option.parse(keyword), "keyword"
+        except (ValueError, TypeError, OSError) as error:
+            raise ValueError(f"option {option.name!r} is {_wrong(option, keyword, error)}") from error
+    text = environ.get(option.environment, "").strip()
+    if text:
+        try:
+            return option.parse(text), "environment"
+        except (ValueError, TypeError, OSError) as error:
+            problem = _wrong(option, text, error)
+            default = getattr(option.default, "value", option.default)
+            _log.warning("carbonspan: %s is %s. Using the default, %r", option.environment, problem, default)
+    return option.default, "default"

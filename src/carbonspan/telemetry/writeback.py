@@ -1,0 +1,150 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""How results get onto a span that has ended: one answer for each SDK, found by trying, never by version number.
+
+The SDK has no public way to add attributes when the token counts are known (open-telemetry/opentelemetry-python
+#4775, #5613, #5614). What works differs: see `Path`. Everything private that carbonspan touches is in this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_log = logging.getLogger("carbonspan")
+
+PROBE_KEY = "carbon.probe"
+UNLIMITED = 1 << 30
+
+
+class Path(Enum):
+    """The ways onto an ended span, best first."""
+
+    SET_ATTRIBUTES = "public set_attributes in _on_ending"
+    REBIND_ENDING = "rebind in _on_ending, any order of processors"
+    REBIND_END = "rebind in on_end, register carbonspan before the exporting processor"
+    NONE = "none: spans are counted, not enriched"
+
+
+def read(span: ReadableSpan) -> Mapping[str, Any]:
+    """Return an ended span's attributes as a plain dict where the SDK holds one, without copying: do not change it.
+
+    The public property wraps them twice, and every look-up pays for that.
+    """
+    attributes = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    if isinstance(attributes, BoundedAttributes):
+        return attributes._dict  # noqa: SLF001
+    return attributes or {}
+
+
+def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
+    """Put `new` on an ended or ending span; return how many of its entries did not fit.
+
+    No attribute of the user's is replaced or evicted: keys that exist stay as they are (and count as written), and
+    entries beyond the span's attribute limit are left out, last first. Dropped counts survive.
+    """
+    old = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    if old and not new.keys().isdisjoint(old):
+        new = {key: value for key, value in new.items() if key not in old}
+    missed = max(0, len(new) - _headroom(span, old))
+    if missed:
+        new = dict(list(new.items())[:-missed])
+    if isinstance(span, Span) and span.is_recording():
+        # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
+        span.set_attributes(new)
+    elif isinstance(old, BoundedAttributes):
+        # A new mapping of the SDK's own kind: `dropped` is read from it, and a plain dict would reset that to zero.
+        bound = BoundedAttributes(maxlen=old.maxlen, immutable=False, max_value_len=old.max_value_len)
+        bound._dict = {**old._dict, **new}  # noqa: SLF001
+        bound.dropped = old.dropped
+        bound._immutable = True  # noqa: SLF001
+        span._attributes = bound  # noqa: SLF001
+    else:
+        span._attributes = {**(old or {}), **new}  # noqa: SLF001
+    return missed
+
+
+def _headroom(span: ReadableSpan, attributes: Any) -> int:
+    limit = getattr(attributes, "maxlen", None)
+    if limit is None:  # another processor bound a plain mapping, or the SDK has no limit
+        limit = getattr(getattr(span, "_limits", None), "max_span_attributes", None)
+    return UNLIMITED if limit is None else max(0, limit - len(attributes or ()))
+
+
+class _Probe(SpanProcessor):
+    """Writes one attribute through one hook."""
+
+    def __init__(self, hook: str) -> None:
+        self._hook = hook
+        self.public = False
+
+    def _on_ending(self, span: Span) -> None:
+        if self._hook == "_on_ending":
+            self.public = span.is_recording()
+            write(span, {PROBE_KEY: 1})
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self._hook == "on_end":
+            write(span, {PROBE_KEY: 1})
+
+
+class _Reader(SpanProcessor):
+    """Stands for an exporting processor: remembers whether the attribute arrived."""
+
+    ended = arrived = False
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.ended = True
+        self.arrived = PROBE_KEY in (span.attributes or {})
+
+
+def _try(hook: str, *, reader_first: bool) -> tuple[_Probe, _Reader]:
+    probe, reader = _Probe(hook), _Reader()
+    own: dict[str, Any] = {}
+    if "meter_provider" in inspect.signature(TracerProvider).parameters:
+        own["meter_provider"] = NoOpMeterProvider()  # newer SDKs count spans: the trial is none of the user's
+    provider = TracerProvider(
+        sampler=ALWAYS_ON,
+        resource=Resource.get_empty(),
+        span_limits=SpanLimits(max_span_attributes=1),  # whatever limit the environment sets
+        shutdown_on_exit=False,
+        **own,
+    )
+    for processor in (reader, probe) if reader_first else (probe, reader):
+        provider.add_span_processor(processor)
+    provider.get_tracer("carbonspan.probe").start_span("probe").end()
+    return probe, reader
+
+
+@functools.cache
+def path() -> Path:
+    """Return the way that works on the installed SDK, found once by ending a real span in a private provider.
+
+    Never raises: where the trial itself fails, the answer is `Path.NONE` and the reason is logged.
+    """
+    try:
+        probe, reader = _try("_on_ending", reader_first=True)
+        if reader.arrived:
+            return Path.SET_ATTRIBUTES if probe.public else Path.REBIND_ENDING
+        if not reader.ended:
+            return Path.NONE  # OTEL_SDK_DISABLED: there are no spans, and nothing to warn of
+        if _try("on_end", reader_first=False)[1].arrived:
+            return Path.REBIND_END
+    except Exception:  # noqa: BLE001 - a private API may break in any way, and must not break the application
+        _log.exception("carbonspan could not find out how this OpenTelemetry SDK takes attributes on ended spans")
+    _log.warning(
+        "carbonspan: this OpenTelemetry SDK takes no attributes on ended spans; they are counted, not enriched"
+    )
+    return Path.NONE
