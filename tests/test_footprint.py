@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.footprint import EMBODIED_G_PER_KWH, compute, rates
-from carbonspan.values import Basis, Energy, Footprint, Intensity, Place, Quality, Range, Role, Site, Usage
+from carbonspan.footprint import EMBODIED_G_PER_KWH, Footprint, compute, rates
+from carbonspan.values import Basis, Energy, Intensity, Place, Quality, Range, Role, Site, Usage
 
 USAGE = Usage(Role.INFERENCE, "chat", "openai", "gpt-4o", "gpt-4o", "test", input_tokens=1000, output_tokens=1000)
 

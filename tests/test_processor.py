@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -299,7 +298,7 @@ def test_an_energy_model_of_the_users() -> None:
 def test_an_impossible_figure_of_a_users_model_reaches_no_span(it_j: Range) -> None:
     class Broken(OneJouleAToken):
         def estimate(self, usage: Usage) -> Energy:
-            return replace(super().estimate(usage), it_j=it_j)
+            return super().estimate(usage)._replace(it_j=it_j)
 
     processor = CarbonSpanProcessor(energy=Broken())
     assert end_span(processor, CHAT).attributes == CHAT

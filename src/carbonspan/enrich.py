@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from carbonspan.energy import EnergyModel
+    from carbonspan.footprint import Footprint
     from carbonspan.settings import Settings
-    from carbonspan.values import Footprint, Intensity, Place, Site, Usage
+    from carbonspan.values import Intensity, Place, Site, Usage
 
 # Sites and hours whose rates are kept: a process sees tens of sites and, when replaying, weeks of hours.
 MAX_RATES = 4096

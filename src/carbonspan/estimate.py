@@ -18,8 +18,8 @@ from carbonspan.values import Role, Usage
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from carbonspan.footprint import Footprint
     from carbonspan.settings import Options
-    from carbonspan.values import Footprint
 
 NS_PER_S = 1_000_000_000
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.values import (
     J_PER_KWH,
+    J_PER_WH,
     NO_LOGARITHM,
-    Footprint,
     Range,
     independent_sum,
     log_widths,
@@ -57,14 +57,14 @@ class Rate(NamedTuple):
 
 
 def rate(per_j: Range) -> Rate:
-    """Return `per_j` with the squared logs of its bounds, worked out once for the many spans that share it."""
+    """Return `per_j` with the squared logs of its bounds, worked out once for all that is multiplied with it."""
     return Rate(per_j, *log_widths(per_j))
 
 
 class Rates(NamedTuple):
     """All that a joule of IT energy causes at one site in one hour."""
 
-    facility_j: Rate
+    facility_wh: Rate
     operational_g: Rate
     embodied_g: Rate
     emissions_g: Rate
@@ -84,7 +84,7 @@ def rates(site: Site, intensity: Intensity) -> Rates:
     onsite_ml = site.wue_onsite_l_per_kwh.scaled(ML_PER_L * per_kwh)
     offsite_ml = product(site.pue, site.wue_offsite_l_per_kwh).scaled(ML_PER_L * per_kwh)
     return Rates(
-        facility_j=rate(site.pue),
+        facility_wh=rate(site.pue.scaled(1.0 / J_PER_WH)),
         operational_g=rate(operational_g),
         embodied_g=rate(embodied_g),
         emissions_g=rate(independent_sum(operational_g, embodied_g)),
@@ -94,11 +94,80 @@ def rates(site: Site, intensity: Intensity) -> Rates:
     )
 
 
-def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, known: Rates | None = None) -> Footprint:
-    """Return the footprint of one inference: grams CO2e, joules at the facility, millilitres of water.
+class Footprint(NamedTuple):
+    """What one inference emitted, with everything the number stands on.
 
-    `emissions_g.central` is `operational_g.central + embodied_g.central` up to rounding. `avoided_g` is central: what
-    the cached input tokens would have emitted if computed afresh, less what reading them from the cache did emit.
+    What every span needs is there; the rest is worked out when asked for.
+    """
+
+    usage: Usage
+    energy: Energy
+    site: Site
+    intensity: Intensity
+    rates: Rates
+    emissions_g: Range  # operational + embodied, CO2e
+    energy_wh: Range  # at the facility: IT x PUE
+
+    @property
+    def energy_j(self) -> Range:
+        """Energy at the facility in joules."""
+        return self.energy_wh.scaled(J_PER_WH)
+
+    @property
+    def operational_g(self) -> Range:
+        """CO2e of the electricity, grams."""
+        return self.rates.operational_g.times(rate(self.energy.it_j))
+
+    @property
+    def embodied_g(self) -> Range:
+        """This inference's share of making the hardware, grams of CO2e."""
+        return self.rates.embodied_g.times(rate(self.energy.it_j))
+
+    @property
+    def avoided_g(self) -> float:
+        """CO2e not emitted thanks to cached input, grams, central.
+
+        What the cached tokens would have emitted if computed afresh, less what reading them from the cache did emit.
+        """
+        return self.energy.avoided_it_j * self.rates.emissions_g.per_j.central
+
+    @property
+    def water_onsite_ml(self) -> Range:
+        """Water evaporated at the facility, millilitres."""
+        return self.rates.water_onsite_ml.times(rate(self.energy.it_j))
+
+    @property
+    def water_offsite_ml(self) -> Range:
+        """Water consumed in generating the electricity, millilitres."""
+        return self.rates.water_offsite_ml.times(rate(self.energy.it_j))
+
+    @property
+    def water_ml(self) -> Range:
+        """On-site and off-site water, millilitres."""
+        return self.rates.water_ml.times(rate(self.energy.it_j))
+
+    # The central values alone, for the attributes of a span: without bounds they cost a tenth.
+
+    @property
+    def central_operational_g(self) -> float:
+        """Central value of `operational_g`."""
+        return self.rates.operational_g.per_j.central * self.energy.it_j.central
+
+    @property
+    def central_embodied_g(self) -> float:
+        """Central value of `embodied_g`."""
+        return self.rates.embodied_g.per_j.central * self.energy.it_j.central
+
+    @property
+    def central_water_ml(self) -> float:
+        """Central value of `water_ml`."""
+        return self.rates.water_ml.per_j.central * self.energy.it_j.central
+
+
+def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, known: Rates | None = None) -> Footprint:
+    """Return the footprint of one inference.
+
+    `emissions_g.central` is `operational_g.central + embodied_g.central` up to rounding.
 
     Args:
         usage: What was consumed.
@@ -110,16 +179,5 @@ def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, know
     per_j = known or rates(site, intensity)
     it_j = rate(energy.it_j)
     return Footprint(
-        usage=usage,
-        energy=energy,
-        site=site,
-        intensity=intensity,
-        energy_j=per_j.facility_j.times(it_j),
-        operational_g=per_j.operational_g.times(it_j),
-        embodied_g=per_j.embodied_g.times(it_j),
-        emissions_g=per_j.emissions_g.times(it_j),
-        avoided_g=energy.avoided_it_j * per_j.emissions_g.per_j.central,
-        water_onsite_ml=per_j.water_onsite_ml.times(it_j),
-        water_offsite_ml=per_j.water_offsite_ml.times(it_j),
-        water_ml=per_j.water_ml.times(it_j),
+        usage, energy, site, intensity, per_j, per_j.emissions_g.times(it_j), per_j.facility_wh.times(it_j)
     )

@@ -15,7 +15,7 @@ from carbonspan.values import Place, Range
 
 if TYPE_CHECKING:
     from carbonspan.energy import Entry
-    from carbonspan.values import Footprint
+    from carbonspan.footprint import Footprint
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from carbonspan.values import Footprint, Range
+    from carbonspan.footprint import Footprint
+    from carbonspan.values import Range
 
 EVIDENCE = {
     "A": "measured by you",

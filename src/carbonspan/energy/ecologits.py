@@ -10,7 +10,6 @@ its PUE is divided out here, so that the result is at the server like every othe
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +66,7 @@ class EcoLogitsModel:
         tokens = min(max(usage.output_tokens or 0, 0), _MAX_TOKENS)
         found = self._find(usage.provider, usage.model) or self._find(usage.provider, usage.request_model)
         if found is None or not tokens:
-            return replace(self._fallback.estimate(usage), model_known=False)
+            return self._fallback.estimate(usage)._replace(model_known=False)
         key = (*found, tokens)
         energy = self._energies.get(key)
         if energy is None:

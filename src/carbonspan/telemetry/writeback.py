@@ -65,12 +65,9 @@ def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
         span.set_attributes(new)
     elif isinstance(old, BoundedAttributes):
-        # A new mapping of the SDK's own kind: `dropped` is read from it, and a plain dict would reset that to zero.
-        bound = BoundedAttributes(maxlen=old.maxlen, immutable=False, max_value_len=old.max_value_len)
-        bound._dict = {**old._dict, **new}  # noqa: SLF001
-        bound.dropped = old.dropped
-        bound._immutable = True  # noqa: SLF001
-        span._attributes = bound  # noqa: SLF001
+        # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
+        # over the old one in another thread is not disturbed.
+        old._dict = {**old._dict, **new}  # noqa: SLF001
     else:
         span._attributes = {**(old or {}), **new}  # noqa: SLF001
     return missed
