@@ -194,7 +194,7 @@ def test_what_the_user_hosts() -> None:
 
 def test_a_self_hosted_model_falls_back_to_the_users_assumption() -> None:
     locator = Locator(defaults={"vllm": "zone:GB"})
-    assert locator.locate({}, provider="vllm") == Place("", "GB", "provider_default", "GB", "GBR", "EUROPE")
+    assert locator.locate({}, provider="vllm") == Place("", "GB", "setting_default", "GB", "GBR", "EUROPE")
 
 
 def test_certain_settings_go_before_the_span() -> None:
@@ -213,9 +213,9 @@ def test_certain_settings_go_before_the_span() -> None:
 
 def test_assumptions_of_the_user_go_before_those_of_the_tables_and_after_the_span() -> None:
     locator = Locator(defaults={"openai": "EU", "azure": "azure:westeurope", "*": "zone:GB"})
-    assert locator.locate({}, provider="openai") == Place("openai", "EU", "provider_default", "", "", "EU")
+    assert locator.locate({}, provider="openai") == Place("openai", "EU", "setting_default", "", "", "EU")
     assert locator.locate({"server.address": "x.openai.azure.com"}, provider="azure.ai.openai").region == "westeurope"
-    assert locator.locate({}, provider="cohere") == Place("cohere", "GB", "provider_default", "GB", "GBR", "EUROPE")
+    assert locator.locate({}, provider="cohere") == Place("cohere", "GB", "setting_default", "GB", "GBR", "EUROPE")
     assert locator.locate({"cloud.region": "us-east-1"}, provider="openai").region == "us-east-1"
     assert locate({}, provider="openai", defaults={"openai": "EU"}).region == "EU"
 

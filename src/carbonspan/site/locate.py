@@ -13,8 +13,9 @@ The order, first hit wins, with the `method` it leaves on the place:
 5. `inference_geo`: Anthropic's data-residency field, where it is not `global`.
 6. `resource`: the `cloud.region` of the telemetry source, for a self-hosted model alone. For every other call it says
    where the client runs, which is no evidence at all.
-7. `provider_default`: the user's assumption for the provider, else the table's (data/sites/providers.csv).
-8. `unknown`: the world.
+7. `setting_default`: what the user assumes where a span does not tell.
+8. `provider_default`: what the table assumes of the provider (data/sites/providers.csv).
+9. `unknown`: the world.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ METHODS = (
     "host",
     "inference_geo",
     "resource",
+    "setting_default",
     "provider_default",
     "unknown",
 )
@@ -193,13 +195,11 @@ class Locator:
 
     def _assumed(self, provider: str, host: str) -> Place:
         place = self._defaults.get(provider) or self._defaults.get(host) or self._defaults.get("*")
-        if place is None:
-            # the host before the provider: an OpenAI model on Azure's machines runs where Azure does
-            name = provider_of(host).region if host else provider_of(provider).region
-            place = area_place(name, host, "provider_default")
-        if place is None:
-            return Place(host, WORLD, "unknown", geography=WORLD)
-        return replace(place, host=place.host or host, method="provider_default")
+        if place is not None:
+            return replace(place, host=place.host or host, method="setting_default")
+        # the host before the provider: an OpenAI model on Azure's machines runs where Azure does
+        name = provider_of(host).region if host else provider_of(provider).region
+        return area_place(name, host, "provider_default") or Place(host, WORLD, "unknown", geography=WORLD)
 
     def _on_own_machines(self, found: _SelfHosted, resource: Mapping[str, Any]) -> Place:
         region, cloud = resource.get("cloud.region"), resource.get("cloud.provider")
