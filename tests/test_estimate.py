@@ -13,6 +13,8 @@ from hypothesis import given, settings, strategies as st
 
 import carbonspan
 from carbonspan import Range
+from carbonspan.enrich import Road
+from carbonspan.settings import Settings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -41,6 +43,28 @@ def test_cached_input_costs_less_and_says_what_it_avoided() -> None:
 def test_the_region_is_where_it_ran() -> None:
     got = estimate(region="aws:eu-west-1")
     assert (got.site.place.region, got.site.place.method, got.intensity.zone) == ("eu-west-1", "setting", "IE")
+
+
+@pytest.mark.parametrize("region", ["US", "EU", "FRA", "zone:GB", "azure:swedencentral", "SWE"])
+@pytest.mark.parametrize("model", ["gpt-4o", "mistral-large-2411", "claude-sonnet-4-5"])
+def test_the_estimate_is_the_spans(model: str, region: str) -> None:
+    got = estimate(model=model, region=region)
+    span = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": got.usage.provider,
+        "gen_ai.request.model": model,
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": 1000,
+        "gen_ai.usage.cache_read.input_tokens": 0,
+    }
+    ns = int(NOON.timestamp()) * 10**9
+    # The assumption of a region is the same place as the certainty of it, but for how it was known.
+    found = Road.of(Settings.resolve({"region": region}, {})).enrich(span, "", ns, ns, {})
+    assert found is not None
+    assert found.footprint is not None
+    assert got.emissions_g == found.footprint.emissions_g
+    assert got.energy_wh == found.footprint.energy_wh
+    assert got.water_ml == found.footprint.water_ml
 
 
 def test_without_a_region_the_bounds_are_wider() -> None:

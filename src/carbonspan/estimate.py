@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from carbonspan.enrich import Road
 from carbonspan.settings import Settings
-from carbonspan.site import parse_region
 from carbonspan.usage.counts import MAX_TOKENS
 from carbonspan.usage.providers import inferred
 from carbonspan.values import Role, Usage
@@ -60,6 +59,9 @@ def estimate(
     moment = datetime.now(timezone.utc) if at is None else at
     if getattr(moment, "tzinfo", None) is None:
         raise ValueError(f"at is {at!r}; allowed: a datetime with a time zone")
+    if options.get("region"):
+        # Here it is where the call did run, not an assumption. The span's road fills in whose machines those are.
+        options = {**options, "regions": {"*": options["region"]}}
     settings = Settings.resolve(options, os.environ)
     road = Road.of(settings)
     usage = Usage(
@@ -73,7 +75,7 @@ def estimate(
         output_tokens=output_tokens,
         cached_input_tokens=cached_input_tokens,
     )
-    place = parse_region(options["region"]) if options.get("region") else road.locate({}, usage, {})
+    place = road.locate({}, usage, {})
     ns = int(moment.timestamp() * NS_PER_S)
     footprint = road.footprint(usage, place, ns, ns)
     if footprint is None:

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 
 import carbonspan
 from carbonspan.cli.app import app
-from carbonspan.cli.show import digits
 from carbonspan.settings import OPTIONS
 from carbonspan.telemetry import Path
 
@@ -154,19 +153,3 @@ def test_without_its_libraries_the_command_names_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 2
     assert done.stderr == "the carbonspan command needs click: pip install 'carbonspan[cli]'\n"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (0.000123456, "0.000123"),
-        (0.0123456, "0.0123"),
-        (1.23456, "1.23"),
-        (123.456, "123"),
-        (12345.6, "12,346"),
-        (1e-9, "1e-09"),
-    ],
-)
-def test_three_significant_digits(value: float, text: str) -> None:
-    assert digits(value) == text

@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import math
 from io import StringIO
 
 import pytest
-from hypothesis import given, strategies as st
 from rich.console import Console
 from rich.text import Text
 
 from carbonspan.cli.demo.columns import Column, Row, aligned
-from carbonspan.cli.demo.render import amount, header, report
+from carbonspan.cli.demo.render import header, report
 from carbonspan.cli.demo.result import Amounts, Call, DemoResult, Export, Phase, Run
 from carbonspan.cli.demo.variants import COHORTS, ENTERPRISE, FRONTIER, RIGHT_SIZED, VARIANTS
 from carbonspan.values import Range
@@ -66,33 +64,6 @@ def _shown(result: DemoResult, width: int = 100, encoding: str = "utf-8") -> str
     for part in report(result, console):
         console.print(part)
     return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (0.0, "0"),
-        (0.000123456, "0.000123"),
-        (0.012, "0.0120"),
-        (0.9996, "1.00"),
-        (1.2, "1.20"),
-        (34.55, "34.5"),
-        (99.96, "100"),
-        (123.4, "123"),
-        (1234.5, "1,230"),
-        (1234567, "1,230,000"),
-        (math.nan, "nan"),
-        (math.inf, "inf"),
-    ],
-)
-def test_amounts_have_three_significant_digits_and_no_exponent(value: float, text: str) -> None:
-    assert amount(value) == text
-
-
-@given(st.floats(1e-9, 1e12))
-def test_amounts_are_off_by_half_a_percent_at_most(value: float) -> None:
-    assert float(amount(value).replace(",", "")) == pytest.approx(value, rel=0.00501)
 
 
 def test_sums_stand_on_every_container_and_bounds_are_added() -> None:

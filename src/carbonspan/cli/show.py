@@ -11,6 +11,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from carbonspan.cli.numbers import digits
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -24,20 +26,6 @@ EVIDENCE = {
     "D": "size is a guess",
     "E": "class default",
 }
-
-
-def digits(value: float) -> str:
-    """Return a number with three significant digits, never in exponent form where that can be avoided."""
-    if value == 0:
-        return "0"
-    if 1e-4 <= value < 1e6:  # noqa: PLR2004 - where three digits read well
-        places = max(0, 2 - _exponent(value))
-        return f"{value:,.{places}f}"
-    return f"{value:.3g}"
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:.2e}".partition("e")[2])
 
 
 def _span(value: Range, unit: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ Colours are the terminal's own, so that they fit dark and light themes; nothing 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from carbonspan.cli.demo.columns import Column, Row, aligned
 from carbonspan.cli.demo.variants import AGENT, ENTERPRISE, FLAG_KEY, FRONTIER, RIGHT_SIZED, VARIANTS
+from carbonspan.cli.numbers import digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _WIDTH = 104  # wider is harder to read, not fuller
 _BAR_CELLS = 10
-_DIGITS = 3
 _QUIET = "dim"
 _CENTRAL = "bold green"
 
@@ -48,7 +47,11 @@ _NOTES = {
     ),
     "where": (
         "is the provider's usual geography and how its grid is known, as these spans name no region. One that is set "
-        "or on the span narrows the bounds. g avoided: what input read from a prompt cache did not emit."
+        "or on the span narrows the bounds."
+    ),
+    "cached": (
+        "is input read from a prompt cache; {dash} where the span does not say, which is unknown, not none, and lowers "
+        "the low bound. g avoided is what reading it from the cache did not emit."
     ),
     "Less carbon is half of the question:": (
         "whether the answers are as good is yours to judge. Method: docs/methodology.md"
@@ -108,14 +111,6 @@ def report(result: DemoResult, console: Console) -> Iterator[RenderableType]:
     yield _closing(result)
 
 
-def amount(value: float) -> str:
-    """Return a number with three significant digits and separators, without an exponent: 0.0123, 1.20, 34.5, 1,230."""
-    if not value or not math.isfinite(value):
-        return f"{value:.0f}"
-    magnitude = math.floor(math.log10(abs(float(f"{value:.{_DIGITS - 1}e}"))))
-    return f"{float(f'{value:.{_DIGITS - 1}e}'):,.{max(0, _DIGITS - 1 - magnitude)}f}"
-
-
 def _trace(run: Run, console: Console) -> RenderableType:
     signs = _signs(console)
     columns = (
@@ -150,12 +145,14 @@ def _tools(phase: Phase) -> str:
 
 
 def _cells(amounts: Amounts, signs: _Signs, style: str = "", call: Call | None = None) -> list[Text]:
-    tokens = (amounts.input_tokens, amounts.cached_tokens, amounts.output_tokens)
     known = amounts.estimated_calls > 0
+    unreported = call is not None and not call.cache_reported
     return [
-        *(Text(f"{count:,}", style) for count in tokens),
-        Text(amount(amounts.energy_wh.central) if known else "?", style),
-        Text(amount(amounts.emissions_g.central) if known else "?", _CENTRAL if style else "green"),
+        Text(f"{amounts.input_tokens:,}", style),
+        Text(signs.dash if unreported else f"{amounts.cached_tokens:,}", style),
+        Text(f"{amounts.output_tokens:,}", style),
+        Text(digits(amounts.energy_wh.central) if known else "?", style),
+        Text(digits(amounts.emissions_g.central) if known else "?", _CENTRAL if style else "green"),
         Text(_bounds(amounts.emissions_g, signs) if known else "?", style),
         Text(f"{call.intensity_g_per_kwh:.0f}" if call and call.intensity_g_per_kwh is not None else ""),
         Text(f"{call.region} {call.quality}".strip() if call else ""),
@@ -175,7 +172,7 @@ def _phases(result: DemoResult, console: Console) -> RenderableType:
         cells = []
         for phase in pair:
             grams = phase.amounts.emissions_g.central
-            cells.append(Text(amount(grams), "green"))
+            cells.append(Text(digits(grams), "green"))
             bar = _bar(grams / most if most else 0.0, signs)
             cells.append(Text.assemble((bar, "green"), " ", (phase.calls[0].model, "cyan")))
         rows.append(Row(Text(pair[0].name), cells))
@@ -210,11 +207,11 @@ def _comparison(result: DemoResult, console: Console) -> RenderableType:
                 Text(variant.name),
                 Text(f"{amounts.model_calls}"),
                 Text(f"{amounts.input_tokens + amounts.output_tokens:,}"),
-                Text(amount(amounts.energy_wh.central)),
-                Text(amount(amounts.emissions_g.central), _CENTRAL),
+                Text(digits(amounts.energy_wh.central)),
+                Text(digits(amounts.emissions_g.central), _CENTRAL),
                 Text(_bounds(amounts.emissions_g, signs)),
-                Text(amount(amounts.water_ml)),
-                Text(amount(amounts.avoided_g)),
+                Text(digits(amounts.water_ml)),
+                Text(digits(amounts.avoided_g)),
                 Text(f"{share:.2f}{signs.times}", "bold"),
                 Text(_bar(share, signs, cells=6), "green"),
             )
@@ -259,7 +256,7 @@ def _section(title: str, console: Console) -> Text:
 
 
 def _bounds(grams: Range, signs: _Signs) -> str:
-    return f"{amount(grams.low)}{signs.dash}{amount(grams.high)}"
+    return f"{digits(grams.low)}{signs.dash}{digits(grams.high)}"
 
 
 def _bar(share: float, signs: _Signs, cells: int = _BAR_CELLS) -> str:

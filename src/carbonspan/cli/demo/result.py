@@ -62,6 +62,7 @@ class Call:
     quality: str = ""
     evidence: str = ""
     intensity_g_per_kwh: float | None = None
+    cache_reported: bool = True  # False: how much input was cached is unknown, not zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ def _call(attributes: Mapping[str, Any]) -> Call:
         quality=str(attributes.get("carbon.intensity.quality", "")),
         evidence=str(attributes.get("carbon.model.evidence", "")),
         intensity_g_per_kwh=attributes.get("carbon.intensity.g_per_kwh"),
+        cache_reported="gen_ai.usage.cache_read.input_tokens" in attributes,
     )
 
 
