@@ -5,22 +5,27 @@
 from __future__ import annotations
 
 import pkgutil
+from pathlib import Path
 
 import pytest
 
-from carbonspan.grid import annual_g_per_kwh, sources
+from carbonspan.grid import SourceInfo, annual_g_per_kwh, offline, sources
+from carbonspan.grid.mix import mixes
 from carbonspan.grid.tables import rows
-from carbonspan.values import Basis
+from carbonspan.values import Basis, Place
 
-IDS = {source.id for source in sources()}
+LISTED = sources()
+IDS = {source.id for source in LISTED}
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_source_can_be_cited() -> None:
-    assert len(IDS) == len(sources()) == 7
+    assert len([source for source in sources() if not source.id.startswith("mix:")]) == 7
+    assert len({(source.id, source.basis) for source in sources()}) == len(sources())
     for source in sources():
         assert source.url.startswith("https://")
-        assert source.licence in {"ODbL-1.0", "US public domain", "Apache-2.0", "CC-BY-4.0"}
-        assert source.accounting in {"consumption", "production"}
+        assert set(source.licence.split(" AND ")) <= {"ODbL-1.0", "US public domain", "Apache-2.0", "CC-BY-4.0"}
+        assert source.accounting in {"consumption", "production", "consumption mean x production shape"}
         assert source.title
         assert source.year
         assert source.note
@@ -28,6 +33,60 @@ def test_every_source_can_be_cited() -> None:
 
 def test_every_value_names_a_source_of_the_list() -> None:
     assert {row["source"] for row in rows("grid/aggregates.csv")} <= IDS
+
+
+def listed(name: str, basis: Basis = Basis.LIFE_CYCLE) -> SourceInfo:
+    return next(source for source in sources() if (source.id, source.basis) == (name, basis))
+
+
+def test_a_profile_names_both_of_its_sources() -> None:
+    profile = listed("eia930_profile")
+    assert profile.licence == "US public domain AND ODbL-1.0"
+    assert (profile.year, profile.accounting) == ("2022 x 2025", "consumption mean x production shape")
+    assert "https://www.electricitymaps.com" in profile.note
+    assert "EIA-930" in profile.note
+
+
+def test_every_mix_names_what_it_stands_on() -> None:
+    assert {(source.id, source.basis) for source in sources() if source.id.startswith("mix:")} == {
+        (mix.source, basis) for (_, basis), mix in mixes().items()
+    }
+    us = listed("mix:US")
+    assert us.licence == "CC-BY-4.0 AND ODbL-1.0"
+    assert us.title == "Mix of United States: Our World in Data: carbon intensity of electricity (Ember)"
+    assert us.note.startswith("centre: owid_ember; bounds: cloud regions by electricity_maps_yearly")
+    assert listed("mix:EU").note.startswith("centre: ember_2024;")
+    assert listed("mix:APAC").licence == "ODbL-1.0"
+    direct = listed("mix:US", Basis.DIRECT)
+    assert direct.licence == "US public domain AND Apache-2.0 AND ODbL-1.0"
+    assert "google_region_2024" in direct.note
+    assert "egrid2023" in direct.note
+
+
+def test_no_value_is_without_an_entry() -> None:
+    for region in rows("sites/cloud_regions.csv"):
+        for geography in ("US", "EU", "APAC", "WORLD"):
+            place = Place(region["host"], region["region"], "host", region["zone"], region["country"], geography)
+            for basis in Basis:
+                found = [rung(place, basis, 1, 0) for rung in offline.RUNGS]
+                assert {(value.source, value.basis) for value in found if value} <= {
+                    (source.id, source.basis) for source in LISTED
+                }
+
+
+@pytest.mark.parametrize("name", ["data/grid/README.md", "NOTICE"])
+def test_data_under_cc_by_are_attributed(name: str) -> None:
+    raw = pkgutil.get_data("carbonspan", name) if "/" in name else (ROOT / name).read_bytes()
+    assert raw is not None
+    text = raw.decode()
+    for part in (
+        "https://creativecommons.org/licenses/by/4.0/",
+        "https://ourworldindata.org/grapher/carbon-intensity-electricity",
+        "https://ember-energy.org/data/yearly-electricity-data/",
+        "Our World in Data",
+        "Ember",
+    ):
+        assert part in text
 
 
 def test_the_share_alike_table_lives_alone_with_its_licence_and_attribution() -> None:

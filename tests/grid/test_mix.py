@@ -49,7 +49,12 @@ def test_centres(code: str, central: float, accounting: str, year: str) -> None:
 
 def test_the_direct_mix_of_the_us_is_egrids() -> None:
     mix = mixes()["US", Basis.DIRECT]
-    assert mix.intensity_g_per_kwh.central == 349.7  # 770.884 lb/MWh x 0.45359237
+    low, central, high = mix.intensity_g_per_kwh
+    assert central == 349.7  # 770.884 lb/MWh x 0.45359237
+    # Oregon's hydro and South Carolina's coal, and direct hours on top
+    hours = spread.of_an_hour("", Basis.DIRECT)
+    assert math.log(central / low) > math.hypot(math.log(349.7 / 79.23), math.log(hours.low)) * 0.99
+    assert math.log(high / central) > math.log(hours.high)
     assert pytest.approx(349.7, abs=0.05) == 770.884 * 0.45359237
 
 

@@ -40,6 +40,7 @@ def test_yearly_zone() -> None:
     direct = offline.annual_zone(LONDON, Basis.DIRECT)
     assert direct is not None
     assert direct.source == "google_region_2024"
+    assert direct.intensity_g_per_kwh == pytest.approx((14.24, 105.94, 241.24))
     assert offline.annual_zone(JAPAN, LIFE_CYCLE) is None
     assert offline.annual_zone(LONDON, Basis.MARGINAL) is None
 

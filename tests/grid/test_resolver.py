@@ -153,6 +153,10 @@ def test_bounds_of_live_hours() -> None:
     assert forecast.intensity_g_per_kwh == pytest.approx((100 / 1.26, 100, 126))
     assert stale.intensity_g_per_kwh == pytest.approx((86.3, 100, 114.8))
     assert stale.year == "2026"
+    # a direct hour swings more: 1.148 and 0.863 with 162.7 / 105.94
+    direct = resolver(hour(100, -3, basis=DIRECT)).at(LONDON, *ONE_SECOND)
+    assert direct is not None
+    assert direct.intensity_g_per_kwh == pytest.approx((78.96, 100, 122.73), abs=0.01)
     edition = resolver(hour(100, vintage="2026-02")).at(LONDON, *ONE_SECOND)
     assert edition is not None
     assert edition.year == "2026-02"
@@ -258,7 +262,9 @@ def test_where_the_zone_is_in_doubt_the_bounds_take_in_the_other() -> None:
     assert doubtful.intensity_g_per_kwh.high == max(204.0, certain.intensity_g_per_kwh.high)
     # PacifiCorp has no direct value: nothing to take in
     assert direct is not None
-    assert direct.intensity_g_per_kwh == spread.of_an_hour("US-NW-BPAT").scaled(direct.intensity_g_per_kwh.central)
+    assert direct.intensity_g_per_kwh == spread.of_an_hour("US-NW-BPAT", DIRECT).scaled(
+        direct.intensity_g_per_kwh.central
+    )
     # a live hour of one zone is widened to what is known of the other
     live = resolver(hour(100, zone="US-NW-BPAT")).at(OREGON, *ONE_SECOND)
     assert live is not None

@@ -9,7 +9,7 @@ import pytest
 from carbonspan.grid import spread
 from carbonspan.grid.estimate import percentile
 from carbonspan.grid.tables import rows
-from carbonspan.values import Range
+from carbonspan.values import Basis, Range
 
 
 def test_hours_of_a_zone_against_its_mean() -> None:
@@ -19,6 +19,36 @@ def test_hours_of_a_zone_against_its_mean() -> None:
     assert spread.of_an_hour("US-NW-BPAT") == Range(0.445, 1.0, 1.656)
     # and the later year where there are both: 82, 357, 226.5, not 0.455 and 1.472
     assert spread.of_an_hour("US-CAL-CISO") == pytest.approx((82 / 226.5, 1.0, 357 / 226.5))
+
+
+def test_direct_hours_swing_more_about_a_lower_mean() -> None:
+    # Great Britain 2024: life-cycle 162.7 (p5 71, p95 298), direct 105.94: 56.76 g/kWh of the first is not combustion
+    direct = spread.of_an_hour("GB", Basis.DIRECT).scaled(105.94)
+    assert direct == pytest.approx((71 - 56.76, 105.94, 298 - 56.76))
+    assert (round(direct.low), round(direct.high)) == (14, 241)
+    # Ontario: 23 - (87.7 - 58.56) is below 0: hours without combustion
+    assert spread.of_an_hour("CA-ON", Basis.DIRECT).low == 0.0
+    assert spread.of_a_stale_hour(3, "GB", Basis.DIRECT).low == pytest.approx(1 - 0.137 * 162.7 / 105.94)
+
+
+def test_direct_hours_of_a_zone_without_both_means() -> None:
+    hour, largest = spread.of_an_hour(""), 162.7 / 105.94
+    widened = (1 - (1 - hour.low) * largest, 1.0, 1 + (hour.high - 1) * largest)
+    for zone in ("", "US-SW-AZPS", "HK"):
+        own = spread.of_an_hour(zone)
+        expected = (1 - (1 - own.low) * largest, 1.0, 1 + (own.high - 1) * largest)
+        assert spread.of_an_hour(zone, Basis.DIRECT) == pytest.approx(expected)
+    # Sweden: 20 of life-cycle 2025 over 2.73 of direct 2024
+    sweden = spread.of_an_hour("SE-SE3", Basis.DIRECT)
+    assert sweden == pytest.approx((0.0, 1.0, 1 + (hour.high - 1) * 20 / 2.73))
+    assert sweden.high > widened[2]
+
+
+@pytest.mark.parametrize("zone", ["", *(row["zone"] for row in rows("grid/google_regions.csv"))])
+def test_no_direct_hour_is_narrower_than_a_life_cycle_one(zone: str) -> None:
+    life_cycle, direct = spread.of_an_hour(zone), spread.of_an_hour(zone, Basis.DIRECT)
+    assert 0.0 <= direct.low < life_cycle.low
+    assert direct.high > life_cycle.high
 
 
 def test_flat_grids_are_narrow_and_solar_grids_wide() -> None:

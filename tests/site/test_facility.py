@@ -108,6 +108,14 @@ def test_providers_that_disclose_no_region(host: str, pue: Range, wue: Range) ->
     assert (site.pue, site.wue_onsite_l_per_kwh) == (pue, wue)
 
 
+def test_what_was_read_elsewhere_says_where() -> None:
+    for row in FIGURES:
+        if row["pue_kind"] in {"region", "average", "dated", "macro"}:
+            assert "as listed by https://github.com/Green-Software-Foundation/real-time-cloud" in row["source"]
+    # a placeholder has no year
+    assert [row["year"] for row in FIGURES if row["host"] == "xai"] == [""]
+
+
 def test_a_geography_that_nobody_knows_is_no_error() -> None:
     assert site_of(Place("azure", "x", "unknown")).source == "azure:fleet:FY2025"
 

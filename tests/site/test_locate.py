@@ -120,7 +120,7 @@ FRANKFURT = {"cloud.region": "eu-central-1", "cloud.provider": "aws"}
             "gpt-4o",
             Place("azure", "WORLD", "unknown", "", "", "WORLD"),
         ),
-        ({"server.address": "api.mistral.ai"}, "", "", Place("mistral", "SWE", "provider_default", "", "SWE", "EU")),
+        ({"server.address": "api.mistral.ai"}, "", "", Place("mistral", "EU", "provider_default", "", "", "EU")),
         ({"server.address": "jp.api.openai.com"}, "openai", "", US_DEFAULT),
         # data residency
         (
@@ -151,6 +151,85 @@ FRANKFURT = {"cloud.region": "eu-central-1", "cloud.provider": "aws"}
 )
 def test_the_evidence_of_a_span(attributes: dict[str, Any], provider: str, model: str, place: Place) -> None:
     assert locate(attributes, provider=provider, model=model) == place
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        # regions in the name
+        ("swedencentral.api.cognitive.microsoft.com", Place("azure", "swedencentral", "host", "SE-SE3", "SWE", "EU")),
+        ("m.francecentral.models.ai.azure.com", Place("azure", "francecentral", "host", "FR", "FRA", "EU")),
+        ("x.eu-west-1.aws.endpoints.huggingface.cloud", Place("aws", "eu-west-1", "host", "IE", "IRL", "EU")),
+        (
+            "inference.generativeai.eu-paris-1.oci.oraclecloud.com",
+            Place("oracle", "eu-paris-1", "host", "FR", "FRA", "EU"),
+        ),
+        ("eu-de.ml.cloud.ibm.com", Place("ibm", "eu-de", "host", "DE", "DEU", "EU")),
+        ("dashscope.aliyuncs.com", Place("alibaba", "CHINA", "host", "", "CHN", "CHINA")),
+        ("dashscope-intl.aliyuncs.com", Place("alibaba", "SGP", "host", "SG", "SGP", "APAC")),
+        ("w.ap-southeast-1.maas.aliyuncs.com", Place("alibaba", "SGP", "host", "SG", "SGP", "APAC")),
+        ("ark.cn-beijing.volces.com", Place("volcengine", "cn-beijing", "host", "", "CHN", "CHINA")),
+        # another cloud's region of that name is no evidence
+        ("ark.eu-west-1.volces.com", Place("volcengine", "CHINA", "provider_default", "", "CHN", "CHINA")),
+        # an assumption about the one who answers, or none
+        ("api.moonshot.cn", Place("moonshot_cn", "CHINA", "provider_default", "", "CHN", "CHINA")),
+        ("api.deepseek.com", Place("deepseek", "CHINA", "provider_default", "", "CHN", "CHINA")),
+        ("api.x.ai", Place("xai", "US", "provider_default", "", "USA", "US")),
+        ("api.scaleway.ai", Place("scaleway", "EU", "provider_default", "", "", "EU")),
+        ("oai.endpoints.kepler.ai.cloud.ovh.net", Place("ovh", "EU", "provider_default", "", "", "EU")),
+        ("api.moonshot.ai", Place("moonshot", "WORLD", "unknown", "", "", "WORLD")),
+        ("contoso.cognitiveservices.azure.com", Place("azure", "WORLD", "unknown", "", "", "WORLD")),
+        ("openrouter.ai", Place("openrouter", "WORLD", "unknown", "", "", "WORLD")),
+        ("router.huggingface.co", Place("huggingface_router", "WORLD", "unknown", "", "", "WORLD")),
+        ("api.groq.com", Place("groq", "WORLD", "unknown", "", "", "WORLD")),
+    ],
+)
+def test_what_speaks_openais_protocol_is_not_openai(address: str, place: Place) -> None:
+    for model in ("gpt-4o", "llama-3.3-70b", ""):
+        assert locate({"server.address": address}, provider="openai", model=model) == place
+
+
+NOWHERE = Place("", "WORLD", "unknown", "", "", "WORLD")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "provider", "model", "place"),
+    [
+        # a gateway in front of the lab
+        ({"server.address": "llm.mycompany.com"}, "openai", "gpt-4o", US_DEFAULT),
+        ({"server.address": "llm.mycompany.com"}, "openai", "openai/gpt-4o", US_DEFAULT),
+        ({"server.address": "llm.mycompany.com"}, "openai", "", US_DEFAULT),
+        ({"url.full": "https://203.0.113.7:8443/v1"}, "openai", "o3-mini", US_DEFAULT),
+        # another service that speaks its protocol
+        ({"server.address": "api.example.ai"}, "openai", "llama-3.3-70b", NOWHERE),
+        ({"server.address": "api.example.ai"}, "openai", "openai/gpt-oss-120b", NOWHERE),
+        ({"url.full": "https://203.0.113.7:8443/v1"}, "openai", "qwen3-32b", NOWHERE),
+        ({"server.address": "api.example.ai"}, "huggingface", "llama-3.3-70b", NOWHERE),
+        ({"server.address": "api.example.ai"}, "moonshot_ai", "kimi-k2", NOWHERE),
+        # no host, no host name, the own host, or a private one: the provider's default
+        ({}, "openai", "llama-3.3-70b", US_DEFAULT),
+        ({"server.address": "  "}, "openai", "llama-3.3-70b", US_DEFAULT),
+        ({"server.address": "api.openai.com"}, "openai", "llama-3.3-70b", US_DEFAULT),
+        ({"server.address": "10.0.0.7"}, "openai", "llama-3.3-70b", US_DEFAULT),
+        # what else the span tells still holds
+        (
+            {"server.address": "api.example.ai", "cloud.region": "eu-west-1"},
+            "openai",
+            "llama-3.3-70b",
+            Place("aws", "eu-west-1", "span_region", "IE", "IRL", "EU"),
+        ),
+    ],
+)
+def test_a_public_host_that_nobody_knows(attributes: dict[str, Any], provider: str, model: str, place: Place) -> None:
+    assert locate(attributes, provider=provider, model=model) == place
+
+
+def test_settings_go_before_what_is_thought_of_an_unknown_host() -> None:
+    span = {"server.address": "api.example.ai"}
+    assumed = Locator(defaults={"openai": "EU"}).locate(span, provider="openai", model="llama-3.3-70b")
+    assert assumed == Place("openai", "EU", "setting_default", "", "", "EU")
+    certain = Locator(overrides={"llama*": "zone:GB"}).locate(span, provider="openai", model="llama-3.3-70b")
+    assert certain == Place("openai", "GB", "setting", "GB", "GBR", "EUROPE")
 
 
 RESOURCE = {"cloud.region": "eu-west-3", "cloud.provider": "aws"}

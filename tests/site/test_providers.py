@@ -44,8 +44,29 @@ def test_every_default_is_a_place_and_an_assumption(row: dict[str, str]) -> None
     assert bool(row["host"]) != bool(row["self_hosted"])
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "own"),
+    [
+        ("openai", "gpt-4o", True),
+        ("openai", "openai/gpt-4o-2024-08-06", True),
+        ("openai", "ft:gpt-4o-mini:acme::1", True),
+        ("openai", "o3-mini", True),
+        ("openai", "", True),
+        ("openai", "gpt-oss-120b", False),  # open weights: anyone serves it
+        ("openai", "meta-llama/llama-3.3-70b-instruct", False),
+        ("anthropic", "claude-sonnet-4-5", True),
+        ("mistral_ai", "magistral-medium", True),
+        ("huggingface", "", False),  # no lab
+        ("groq", "gpt-4o", False),
+        ("nobody", "", False),
+    ],
+)
+def test_a_lab_knows_its_own_models(provider: str, model: str, *, own: bool) -> None:
+    assert provider_of(provider).is_own(model) is own
+
+
 def test_a_host_stands_for_its_provider() -> None:
-    assert provider_of("mistral") == Provider("mistral", "SWE", self_hosted=False)
+    assert provider_of("mistral")[:3] == ("mistral", "EU", False)
     assert provider_of("xai").region == "US"
     assert provider_of("gcp") == Provider("gcp", "", self_hosted=False)
     assert provider_of("vllm").self_hosted

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from carbonspan.grid.mix import mixes, origins
 from carbonspan.grid.tables import rows
 from carbonspan.grid.yearly import yearly
 from carbonspan.values import Basis
 
 
 class SourceInfo(NamedTuple):
-    """One bundled source."""
+    """One bundled source, or one mix derived from some of them."""
 
-    id: str  # as in `Intensity.source`
+    id: str  # as in `Intensity.source`; the mix of a geography in two bases has one id
     title: str
     year: str
     basis: Basis
@@ -25,7 +26,39 @@ class SourceInfo(NamedTuple):
 
 
 def sources() -> tuple[SourceInfo, ...]:
-    """Return every bundled source: title, year, basis, accounting, licence, address."""
+    """Return every bundled source, then every mix: title, year, basis, accounting, licence, address.
+
+    Every `Intensity.source` that needs no network is among them.
+    """
+    bundled = _bundled()
+    return (*bundled, *_mixes({source.id: source for source in bundled}))
+
+
+_HOURS = "electricity_maps_yearly"  # in the folder of the spread of the hours, which every bound takes in
+
+
+def _mixes(bundled: dict[str, SourceInfo]) -> tuple[SourceInfo, ...]:
+    names = {row["code"]: row["name"] for row in rows("sites/geographies.csv")}
+    found = []
+    for (code, basis), mix in mixes().items():
+        centre, *members = (bundled[name] for name in origins(code, basis))
+        spread = ", ".join(member.id for member in members)
+        found.append(
+            SourceInfo(
+                mix.source,
+                f"Mix of {names[code]}: {centre.title}",
+                mix.year,
+                basis,
+                mix.accounting,
+                " AND ".join(dict.fromkeys(s.licence for s in (centre, *members, bundled[_HOURS]))),
+                centre.url,
+                f"centre: {centre.id}; bounds: cloud regions by {spread}, and the spread of the hours",
+            )
+        )
+    return tuple(found)
+
+
+def _bundled() -> tuple[SourceInfo, ...]:
     return tuple(
         SourceInfo(
             row["id"],

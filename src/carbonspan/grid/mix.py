@@ -55,23 +55,43 @@ def _country_geography() -> dict[str, str]:
 
 
 @cache
+def _means(code: str, basis: Basis) -> tuple[Yearly, ...]:
+    """Return the yearly means of the cloud regions of a geography, each region once."""
+    members = [(name, region) for name, region in cloud_regions().items() if _is_member(name, region, code)]
+    means = [yearly(region.zone, basis, name) for name, region in members]
+    return tuple(mean for mean in means if mean is not None)
+
+
+def _centre(code: str, basis: Basis) -> Yearly | None:
+    """Return a published value of the geography, else (life-cycle alone) the mean of its cloud regions."""
+    published = _aggregates().get((code, basis.value))
+    if published is not None or basis is not Basis.LIFE_CYCLE:
+        return published
+    values = [mean.g_per_kwh for mean in _means(code, basis)]
+    return Yearly(math.fsum(values) / len(values), "cloud_region_mean", "consumption", "2025")
+
+
+def origins(code: str, basis: Basis) -> tuple[str, ...]:
+    """Return the sources a mix stands on: that of its centre, then each of those that its bounds come from."""
+    central = _centre(code, basis)
+    bounds = dict.fromkeys(mean.source for mean in _means(code, basis))
+    return () if central is None else (central.source, *bounds)
+
+
+@cache
 def mixes() -> dict[tuple[str, Basis], Estimate]:
     """Return every mix. Computed on first use, so that no second copy of the zone table has to be kept in step."""
     found: dict[tuple[str, Basis], Estimate] = {}
     for code in _geographies():
-        members = [(name, region) for name, region in cloud_regions().items() if _is_member(name, region, code)]
         for basis in (Basis.LIFE_CYCLE, Basis.DIRECT):
-            means = [yearly(region.zone, basis, name) for name, region in members]
-            values = [mean.g_per_kwh for mean in means if mean is not None]
-            central = _aggregates().get((code, basis.value))
-            if central is None and basis is Basis.LIFE_CYCLE:
-                central = Yearly(math.fsum(values) / len(values), "cloud_region_mean", "consumption", "2025")
+            values = [mean.g_per_kwh for mean in _means(code, basis)]
+            central = _centre(code, basis)
             if central is None:
                 continue
             low, high = percentile(values, LOW), percentile(values, HIGH)
             where = Range(min(low, central.g_per_kwh), central.g_per_kwh, max(high, central.g_per_kwh))
             found[code, basis] = Estimate(
-                product(where, spread.of_an_hour("")),
+                product(where, spread.of_an_hour("", basis)),
                 code,
                 f"mix:{code}",
                 basis,

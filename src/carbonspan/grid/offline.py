@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def profile(place: Place, basis: Basis, month: int, hour_utc: int) -> Estimate | None:
     """Return the zone's yearly mean times the ratio of this month and hour; `None` but for eight US zones.
 
-    In life-cycle terms alone: the ratios were made with life-cycle factors, and direct emissions swing more.
+    In life-cycle terms alone: the ratios were made with life-cycle factors, and direct emissions swing more. They are
+    of generation within the zone, the mean of what is consumed there: `accounting` is the mean's.
     """
     ratios, mean = profiles().get((place.zone, month)), yearly(place.zone, basis)
     if ratios is None or mean is None or basis is not Basis.LIFE_CYCLE:
@@ -45,7 +46,7 @@ def annual_zone(place: Place, basis: Basis, _month: int = 0, _hour_utc: int = 0)
     if mean is None:
         return None
     return Estimate(
-        spread.of_an_hour(place.zone).scaled(mean.g_per_kwh),
+        spread.of_an_hour(place.zone, basis).scaled(mean.g_per_kwh),
         place.zone,
         mean.source,
         basis,
@@ -110,4 +111,4 @@ def load() -> None:
     countries()
     _zone_to_country()
     spread.of_a_profile("")
-    spread.of_a_stale_hour(1)
+    spread.of_a_stale_hour(1, "", Basis.DIRECT)

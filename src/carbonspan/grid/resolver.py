@@ -151,7 +151,7 @@ def _of_hour(value: HourValue) -> Estimate:
 
 
 def _of_stale_hour(value: HourValue, age_h: int) -> Estimate:
-    return _live_estimate(value, spread.of_a_stale_hour(age_h), Quality.STALE)
+    return _live_estimate(value, spread.of_a_stale_hour(age_h, value.zone, value.basis), Quality.STALE)
 
 
 def _live_estimate(value: HourValue, factors: Range, quality: Quality) -> Estimate:

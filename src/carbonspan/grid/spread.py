@@ -1,6 +1,13 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far off a grid value may be: factors on a central value, `low <= 1 <= high`, each from real hours."""
+"""How far off a grid value may be: factors on a central value, `low <= 1 <= high`, each from real hours.
+
+The hours are life-cycle ones. Building and fuelling plants adds nearly as much to an hour of wind as to one of coal, so
+that direct emissions swing more about a lower mean. With that addition taken as constant (the difference of the two
+means), a deviation of `f - 1` from the life-cycle mean is one of `(f - 1) * life-cycle mean / direct mean` from the
+direct mean. Where the two means of one zone and year are not known, the largest such ratio that is known stands in, or
+that of the zone's two yearly values, though of different years, where it is larger still: where hardly anything burns.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,7 @@ from functools import cache
 
 from carbonspan.grid.estimate import percentile
 from carbonspan.grid.tables import rows
-from carbonspan.values import Range
+from carbonspan.values import Basis, Range
 
 MEASURED = Range(0.89, 1.0, 1.076)
 """A measured hour is restated later: yearly means of five Electricity Maps zones moved by -11 % (IN-WE) to +7.6 % (GB)
@@ -41,13 +48,41 @@ def _hours() -> tuple[dict[str, Range], Range]:
     return spread, Range(percentile(lows, _MEDIAN), 1.0, percentile(highs, _MEDIAN))
 
 
-def of_an_hour(zone: str) -> Range:
+@cache
+def _swing() -> tuple[dict[str, float], float]:
+    """Return life-cycle over direct mean by zone, and what stands in for a zone that has none."""
+    direct = {row["zone"]: (row["year"], float(row["direct_g_per_kwh"])) for row in rows("grid/google_regions.csv")}
+    swing = {
+        row["zone"]: float(row["mean_g_per_kwh"]) / direct[row["zone"]][1]
+        for row in rows("electricity_maps_yearly_odbl/hour_spread.csv")
+        if row["zone"] in direct and row["year"] == direct[row["zone"]][0]
+    }
+    largest = max(swing.values())
+    for row in rows("electricity_maps_yearly_odbl/yearly.csv"):
+        if row["zone"] in direct:
+            swing.setdefault(row["zone"], max(largest, float(row["lifecycle_g_per_kwh"]) / direct[row["zone"]][1]))
+    return swing, largest
+
+
+def _in_basis(factors: Range, zone: str, basis: Basis) -> Range:
+    """Return life-cycle factors in a basis, see above; marginal ones are taken to swing like direct ones.
+
+    The low one ends at 0: a grid may have hours without any combustion.
+    """
+    if basis is Basis.LIFE_CYCLE:
+        return factors
+    known, largest = _swing()
+    swing = known.get(zone, largest)
+    return Range(max(0.0, 1.0 + (factors.low - 1.0) * swing), 1.0, 1.0 + (factors.high - 1.0) * swing)
+
+
+def of_an_hour(zone: str, basis: Basis = Basis.LIFE_CYCLE) -> Range:
     """Return what an hour may be against its zone's yearly mean: 5th and 95th percentile of a year's real hours.
 
     For a zone without a series the median of those that have one stands in.
     """
     spread, typical = _hours()
-    return spread.get(zone, typical)
+    return _in_basis(spread.get(zone, typical), zone, basis)
 
 
 @cache
@@ -74,7 +109,7 @@ def _stale() -> tuple[Range, ...]:
     )
 
 
-def of_a_stale_hour(age_h: int) -> Range:
+def of_a_stale_hour(age_h: int, zone: str = "", basis: Basis = Basis.LIFE_CYCLE) -> Range:
     """Return what an hour may be against one `age_h` hours before it: 5th and 95th percentile, EIA-930, 2022."""
     table = _stale()
-    return table[min(max(age_h, 1), len(table)) - 1]
+    return _in_basis(table[min(max(age_h, 1), len(table)) - 1], zone, basis)

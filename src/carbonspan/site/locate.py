@@ -16,6 +16,13 @@ The order, first hit wins, with the `method` it leaves on the place:
 7. `setting_default`: what the user assumes where a span does not tell.
 8. `provider_default`: what the table assumes of the provider (data/sites/providers.csv).
 9. `unknown`: the world.
+
+Whose default it is, the called host decides before the provider: SDKs and instrumentations write `openai` for whatever
+speaks OpenAI's protocol. A host of data/sites/hosts.csv stands for whoever runs it, with that one's default or none. No
+host, or a private one, leaves the provider's default. A public host that the table does not know is either a gateway in
+front of the provider or another service that speaks its protocol, and the model tells which: a lab's own (`gpt-4o` of
+`openai`), or none named, is taken for a gateway and keeps the lab's default; any other model, and any provider that is
+no lab, is `unknown` and on nobody's machines.
 """
 
 from __future__ import annotations
@@ -171,7 +178,8 @@ class Locator:
         ):
             if place is not None:
                 return place
-        otherwise = self._assumed(provider, host)
+        stranger = called.host == "" and any(map(host_of, texts["host"]))
+        otherwise = self._assumed(provider, host, nobody=stranger and not assumed.is_own(model))
         own = (
             assumed.self_hosted
             or provider in self._own_names
@@ -193,10 +201,12 @@ class Locator:
         place = place or table.get(provider) or table.get("*")
         return None if place is None else replace(place, host=place.host or host)
 
-    def _assumed(self, provider: str, host: str) -> Place:
+    def _assumed(self, provider: str, host: str, *, nobody: bool) -> Place:
         place = self._defaults.get(provider) or self._defaults.get(host) or self._defaults.get("*")
         if place is not None:
             return replace(place, host=place.host or host, method="setting_default")
+        if nobody:
+            return Place("", WORLD, "unknown", geography=WORLD)
         # the host before the provider: an OpenAI model on Azure's machines runs where Azure does
         name = provider_of(host).region if host else provider_of(provider).region
         return area_place(name, host, "provider_default") or Place(host, WORLD, "unknown", geography=WORLD)
@@ -248,7 +258,10 @@ def _by_region(regions: list[str], host: str) -> Place | None:
 def _by_host(called: HostMatch) -> Place | None:
     if not called.region:
         return None
-    return region_place(called.region, called.host, "host") or area_place(called.region, called.host, "host")
+    place = region_place(called.region, called.host, "host")
+    if place is None or place.host != called.host:  # another cloud's region may have the same id
+        place = area_place(called.region, called.host, "host")
+    return place
 
 
 def _by_geography(names: list[str], host: str) -> Place | None:

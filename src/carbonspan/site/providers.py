@@ -16,6 +16,12 @@ class Provider(NamedTuple):
     host: str  # "" where the provider runs wherever the user put it
     region: str  # where it is assumed to run when nothing else tells; "" where nobody has said
     self_hosted: bool
+    own_models: tuple[str, ...] = ()  # how the names of a lab's own models begin; empty where it is no lab
+
+    def is_own(self, model: str) -> bool:
+        """Return whether a model (lower case, with or without a vendor before it) is the lab's own, or not told."""
+        name = model.rpartition("/")[2].removeprefix("ft:")
+        return bool(self.own_models) and (not name or name.startswith(self.own_models))
 
 
 UNKNOWN = Provider("", "", self_hosted=False)
@@ -24,7 +30,12 @@ UNKNOWN = Provider("", "", self_hosted=False)
 @cache
 def _providers() -> dict[str, Provider]:
     table = {
-        row["provider"]: Provider(row["host"], row["region"], bool(row["self_hosted"]))
+        row["provider"]: Provider(
+            row["host"],
+            row["region"],
+            self_hosted=bool(row["self_hosted"]),
+            own_models=tuple(row["own_models"].split()),
+        )
         for row in rows("sites/providers.csv")
     }
     # A host name may be all there is: what is assumed of the provider holds for its host too.
