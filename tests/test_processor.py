@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -238,6 +241,23 @@ def test_whatever_breaks_inside_is_counted_and_logged_once(
         assert end_span(processor, CHAT).attributes == CHAT
     assert processor.counts() == {"error": 2}
     assert caplog.text.count("carbonspan left a span as it was") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a platform without fork has no child to protect")
+def test_a_child_forked_while_another_thread_counts_does_not_wait_for_it() -> None:
+    code = """
+import os, signal
+from carbonspan import CarbonSpanProcessor
+processor = CarbonSpanProcessor()
+processor._lock.acquire()  # as a thread that does not exist in the child
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    processor._count("enriched")
+    os._exit(0 if processor.counts() == {"enriched": 1} else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own code
 
 
 def test_an_sdk_that_takes_no_attributes_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:

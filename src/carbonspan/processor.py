@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,13 @@ class CarbonSpanProcessor(SpanProcessor):
         self._lock = threading.Lock()
         self._logged: set[type[BaseException]] = set()
         self._saw_ending = False
+        if hasattr(os, "register_at_fork"):
+            # A child must not inherit a lock that another thread of the parent held at the fork.
+            renew = weakref.WeakMethod(self._after_fork)
+            os.register_at_fork(after_in_child=lambda: (method := renew()) and method())
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def settings(self) -> Settings:
