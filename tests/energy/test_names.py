@@ -55,7 +55,18 @@ def test_every_rule_is_needed_by_a_real_name() -> None:
     others = (
         "my model_1",
         "accounts/a/models/m#accounts/a/deployments/d",
+        "llama2",
         "llama3",
+        "llama3.2-vision",
+        "llama4",
+        "phi3",
+        "gemma",
+        "qwen2",
+        "qwen2.5-coder",
+        "devstral",
+        "qwq",
+        "codellama",
+        "tinyllama",
         "llama3.2",
         "llama3.3",
         "mistral",
@@ -82,7 +93,21 @@ def test_every_rule_is_needed_by_a_real_name() -> None:
 @pytest.mark.parametrize(
     ("name", "entry"),
     [
-        ("llama3", "llama-3.1-8b"),
+        ("llama2", "llama-2-13b"),
+        ("llama3", "llama-3-8b"),
+        ("llama3.1", "llama-3.1-8b"),
+        ("llama3.2-vision", "llama-3.2-11b"),
+        ("llama4", "llama-4-scout"),
+        ("phi3", "phi-3-mini"),
+        ("phi3.5", "phi-3-mini"),
+        ("gemma", "gemma-7b"),
+        ("qwen2", "qwen-2.5-7b"),
+        ("qwen2.5-coder", "qwen-2.5-7b"),
+        ("devstral", "mistral-small"),
+        ("magistral", "mistral-small"),
+        ("qwq", "qwen-2.5-32b"),
+        ("codellama", "size:7b"),
+        ("tinyllama", "size:1.1b"),
         ("llama3.2", "llama-3.2-3b"),
         ("llama3.3", "llama-3.3-70b"),
         ("mistral", "mistral-7b"),
@@ -95,6 +120,61 @@ def test_every_rule_is_needed_by_a_real_name() -> None:
     ],
 )
 def test_ollama_names_without_a_tag(name: str, entry: str) -> None:
+    assert default_registry().resolve(name).id == entry
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "predecessor"),
+    [
+        ("claude-opus-6", "claude-opus-newer", "claude-opus-4.5"),
+        ("claude-sonnet-6", "claude-sonnet-newer", "claude-sonnet-5"),
+        ("anthropic/claude-haiku-6.5", "claude-haiku-newer", "claude-haiku-4"),
+        ("gpt-5.7", "gpt-5-newer", "gpt-5.5"),
+        ("gpt-5.7-mini", "gpt-mini-newer", "gpt-5.4-mini"),
+        ("gpt-6-nano", "gpt-nano-newer", "gpt-5.4-nano"),
+        ("gpt-6-pro", "gpt-pro-newer", "gpt-5-pro"),
+        ("gpt-7", "gpt-newer", "gpt-6"),
+        ("o4", "o-newer", "o3"),
+        ("o5-mini", "o-mini-newer", "o-mini"),
+        ("o5-pro", "o-pro-newer", "o-pro"),
+        ("gemini-4-pro", "gemini-pro-newer", "gemini-3-pro"),
+        ("gemini-4-flash", "gemini-flash-newer", "gemini-3.6-flash"),
+        ("gemini-4.5-flash-lite", "gemini-flash-lite-newer", "gemini-3-flash-lite"),
+        ("grok-5", "grok-newer", "grok"),
+        ("grok-5-fast", "grok-fast-newer", "grok-4-fast"),
+        ("amazon.nova-3-pro-v1:0", "nova-pro-newer", "nova-pro"),
+        ("nova-3-lite", "nova-lite-newer", "nova-lite"),
+        ("nova-2-micro", "nova-micro-newer", "nova-micro"),
+        ("nova-2-premier", "nova-premier-newer", "nova-premier"),
+    ],
+)
+def test_a_newer_member_of_a_closed_family_is_taken_for_its_predecessor(
+    name: str, entry: str, predecessor: str
+) -> None:
+    found = default_registry().resolve(name)
+    assert (found.id, found.known, found.evidence) == (entry, True, "D")
+    assert f"values of {predecessor}. Newer than this table" in found.notes
+    older = next(one for one in default_registry().entries() if one.id == predecessor)
+    for new, old in zip(found.coefficients[:2], older.coefficients[:2], strict=True):
+        assert new.central == old.central
+        assert new.low == pytest.approx(new.central / 6, rel=0.01)
+        assert new.high >= max(old.high, new.central * 7.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("claude-opus-4-1", "claude-opus-4"),
+        ("claude-sonnet-4-6", "claude-sonnet"),
+        ("gpt-5.6", "gpt-5.5"),
+        ("gpt-6", "gpt-6"),
+        ("o4-mini", "o-mini"),
+        ("gemini-3.7-flash", "gemini-3.6-flash"),
+        ("nova-2-pro", "nova-pro"),
+        ("grok-4", "grok"),
+    ],
+)
+def test_a_member_in_the_table_keeps_its_row(name: str, entry: str) -> None:
     assert default_registry().resolve(name).id == entry
 
 

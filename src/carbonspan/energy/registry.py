@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,8 @@ EMBEDDING: Final = "embedding"
 _FALLBACK = "class:frontier"
 _EMBEDDING_FALLBACK = "class:embedding"
 _CACHE_SIZE = 2048
+# An encoder's entry stands for sizes within this factor of its own.
+_SAME_SIZE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Entry:
 
     id: str
     tier: str
-    evidence: str  # A measured by the user, B measured open weights, C law, D size prior, E class default
+    evidence: str  # A measured by the user, B measured open weights, C sibling or law, D size prior, E class default
     coefficients: Coefficients
     source: str
     year: str
@@ -70,6 +72,26 @@ def _entry(
         url=origin["url"],
         notes=notes,
         known=known,
+    )
+
+
+def _resized(entry: Entry, normalised: str) -> Entry:
+    """Return an encoder's entry at the size the name states, where that is not about the entry's own.
+
+    Families of rerankers run from 0.03B to 9B under one word. The bounds hold the family's central value too.
+    """
+    size = unknown.stated_size(normalised)
+    family = entry.coefficients.j_per_input_token.central
+    if size is None or 1 / _SAME_SIZE <= law.ENCODER_INPUT_J_PER_B * size.total_b / family <= _SAME_SIZE:
+        return entry
+    low, central, high = law.encoder(size.total_b).j_per_input_token
+    fresh = Range(min(low, family), central, max(high, family))
+    return replace(
+        entry,
+        id=f"{entry.id}:{size.total_b:.3g}b",
+        evidence="C",
+        coefficients=Coefficients.encoder(fresh),
+        notes=f"the name states A={size.total_b:.3g}; of the family {entry.id}",
     )
 
 
@@ -156,7 +178,7 @@ class Registry:
                 return entry
         for pattern, entry in self._bundle.patterns:
             if pattern.search(normalised):
-                return entry
+                return _resized(entry, normalised) if entry.tier == EMBEDDING else entry
         return self._stand_in(normalised, embedding=embedding)
 
     def _stand_in(self, normalised: str, *, embedding: bool) -> Entry:
