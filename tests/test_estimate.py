@@ -83,6 +83,11 @@ def test_without_a_time_it_is_now() -> None:
     assert before - timedelta(hours=1) < hour <= datetime.now(timezone.utc)
 
 
+def test_a_provider_in_any_spelling() -> None:
+    assert estimate(provider="bedrock").usage.provider == "aws.bedrock"
+    assert estimate(provider="Azure").usage.provider == "azure.ai.openai"
+
+
 def test_embeddings_have_no_output() -> None:
     got = estimate(model="text-embedding-3-small", operation="embeddings", output_tokens=0)
     assert got.energy.it_j.central == pytest.approx(0.00393 * 1000)
@@ -105,6 +110,9 @@ def test_a_worse_design_visibly_moves_the_number() -> None:
         ({"cached_input_tokens": 2000}, r"cached_input_tokens is 2000; allowed: a whole number from 0 to 1000"),
         ({"at": datetime(2026, 3, 1)}, r"at is .*allowed: a datetime with a time zone"),  # noqa: DTZ001 - the point
         ({"at": "noon"}, r"at is 'noon'"),
+        ({"at": datetime(1600, 1, 1, tzinfo=timezone.utc)}, r"allowed: 1970 or later"),
+        ({"provider": 5}, r"provider is 5; allowed: a string"),
+        ({"operation": ["chat"]}, r"operation is \['chat'\]"),
         ({"region": "aws:nowhere-1"}, r"option 'region' is 'aws:nowhere-1'"),
         ({"basis": "marginal", "basis_strict": True}, r"'basis_strict' is True, but no marginal intensity"),
     ],

@@ -13,7 +13,17 @@ from hypothesis import given, strategies as st
 from carbonspan.footprint import EMBODIED_G_PER_KWH, Footprint, compute, rates
 from carbonspan.values import Basis, Energy, Intensity, Place, Quality, Range, Role, Site, Usage
 
-USAGE = Usage(Role.INFERENCE, "chat", "openai", "gpt-4o", "gpt-4o", "test", input_tokens=1000, output_tokens=1000)
+USAGE = Usage(
+    Role.INFERENCE,
+    "chat",
+    "openai",
+    "gpt-4o",
+    "gpt-4o",
+    "test",
+    input_tokens=1000,
+    output_tokens=1000,
+    cached_input_tokens=0,
+)
 
 
 def energy(it_j: Range, avoided_it_j: float = 0.0) -> Energy:
@@ -69,6 +79,12 @@ def test_a_guess_about_the_grid_widens_the_result() -> None:
 def test_avoided_is_what_the_cached_tokens_would_have_emitted() -> None:
     got = compute(USAGE, energy(Range.exactly(1.0), 3.6e6), site(Range.exactly(1.2)), intensity(Range.exactly(100)))
     assert got.avoided_g == pytest.approx(1.2 * 100 + 40)
+
+
+def test_avoided_is_unknown_where_the_cached_share_is() -> None:
+    unreported = USAGE._replace(cached_input_tokens=None)
+    it = energy(Range.exactly(1.0))
+    assert compute(unreported, it, site(Range.exactly(1.2)), intensity(Range.exactly(100))).avoided_g is None
 
 
 def test_an_hour_without_carbon_still_has_embodied_carbon() -> None:

@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -219,6 +220,13 @@ def test_a_span_with_room_for_one_gets_the_most_important() -> None:
     assert set(got) - set(CHAT) == {"carbon.emissions.grams"}
 
 
+def test_a_span_that_lacks_room_for_one_counts_as_limited() -> None:
+    processor = CarbonSpanProcessor()
+    minimal = sum(a.level is not Level.FULL for a in ATTRIBUTES)
+    end_span(processor, CHAT, limits=SpanLimits(max_span_attributes=len(CHAT) + minimal - 1))
+    assert processor.counts() == {"enriched": 1, "attribute_limit": 1}
+
+
 def test_two_processors_count_once() -> None:
     processor, second = CarbonSpanProcessor(), CarbonSpanProcessor()
     multi = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
@@ -278,6 +286,24 @@ def test_a_wrapper_that_does_not_pass_the_ending_hook_on() -> None:
     processor.shutdown()
 
 
+def test_many_threads_count_exactly() -> None:
+    processor = CarbonSpanProcessor()
+    provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer(SCOPE)
+
+    def work() -> None:
+        for _ in range(200):
+            tracer.start_span("chat", attributes=CHAT).end()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert processor.counts() == {"enriched": 1600}
+
+
 def test_a_wrong_option_says_what_is_allowed() -> None:
     with pytest.raises(ValueError, match="option 'attributes' is 'verbose'; allowed: minimal, standard, full"):
         CarbonSpanProcessor(attributes="verbose")
@@ -297,6 +323,38 @@ def test_the_ecologits_model_by_name() -> None:
     assert got["carbon.emissions.grams"] > 0
 
 
+def test_a_texts_length_limit_of_the_span_holds_for_ours() -> None:
+    limits = SpanLimits(max_span_attribute_length=12)
+    got = dict(end_span(CarbonSpanProcessor(attributes="full"), CHAT, limits=limits).attributes or {})
+    assert all(len(value) <= 12 for value in got.values() if isinstance(value, str))
+    assert got["carbon.method.boundary"] == "inference: s"
+
+
+def test_avoided_is_unknown_where_the_cache_is() -> None:
+    attributes = {key: value for key, value in CHAT.items() if "cache" not in key}
+    got = dict(end_span(CarbonSpanProcessor(), attributes).attributes or {})
+    assert "carbon.emissions.grams" in got
+    assert "carbon.emissions.avoided_grams" not in got
+
+
+def test_the_requested_model_keeps_the_routing_prefix_that_the_response_drops() -> None:
+    attributes = {
+        **CHAT,
+        "gen_ai.provider.name": "aws.bedrock",
+        "gen_ai.request.model": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+    }
+    got = dict(end_span(CarbonSpanProcessor(), attributes).attributes or {})
+    assert (got["carbon.region.name"], got["carbon.region.method"]) == ("EU", "model_prefix")
+
+
+def test_a_span_without_a_start_takes_the_hour_of_its_end() -> None:
+    attributes: dict[str, Any] = dict(CHAT)
+    span = ReadableSpan("chat", attributes=attributes, end_time=START_NS)
+    CarbonSpanProcessor().on_end(span)
+    assert (span.attributes or {})["carbon.intensity.hour"] == "2026-03-01T12:00:00Z"
+
+
 class OneJouleAToken:
     name, version = "test", "1"
 
@@ -313,12 +371,24 @@ def test_an_energy_model_of_the_users() -> None:
 
 
 @pytest.mark.parametrize(
-    "it_j", [Range(3, 2, 1), Range(-1, 0, 1), Range(0, 1, math.inf), Range(0, math.nan, 1), Range(math.nan, 1, 2)]
+    "wrong",
+    [
+        {"it_j": Range(3, 2, 1)},
+        {"it_j": Range(-1, 0, 1)},
+        {"it_j": Range(0, 1, math.inf)},
+        {"it_j": Range(0, math.nan, 1)},
+        {"it_j": Range(math.nan, 1, 2)},
+        {"avoided_it_j": math.nan},
+        {"avoided_it_j": -5.0},
+        {"model_id": object()},
+        {"evidence": [1]},
+    ],
+    ids=str,
 )
-def test_an_impossible_figure_of_a_users_model_reaches_no_span(it_j: Range) -> None:
+def test_an_impossible_figure_of_a_users_model_reaches_no_span(wrong: dict[str, Any]) -> None:
     class Broken(OneJouleAToken):
         def estimate(self, usage: Usage) -> Energy:
-            return super().estimate(usage)._replace(it_j=it_j)
+            return super().estimate(usage)._replace(**wrong)
 
     processor = CarbonSpanProcessor(energy=Broken())
     assert end_span(processor, CHAT).attributes == CHAT

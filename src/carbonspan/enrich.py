@@ -7,12 +7,11 @@ The processor, the exporter, the command and `estimate` all take this one road.
 
 from __future__ import annotations
 
-import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
-from carbonspan.energy import EcoLogitsModel, TokenModel, default_registry
+from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
 from carbonspan.telemetry.attributes import EMISSIONS
 from carbonspan.values import Role
 
@@ -131,22 +130,12 @@ class Road:
         )
 
     def footprint(self, usage: Usage, place: Place, start_ns: int, end_ns: int) -> Footprint | None:
-        """Return the footprint of a usable `usage` at `place`, or `None` where the settings refuse every intensity.
-
-        Raises:
-            ValueError: where an energy model of the user's returns an impossible figure.
-        """
+        """Return the footprint of a usable `usage` at `place`, or `None` where the settings refuse every intensity."""
         intensity = self._resolver.at(place, start_ns, end_ns)
         if intensity is None:
             return None
         site = sites.site_of(place, pue_override=self._pue)
         energy = self._energy_model.estimate(usage)
-        low_j, central_j, high_j = energy.it_j
-        if not 0.0 <= low_j <= central_j <= high_j < math.inf:
-            # Only a model of the user's own can do that; an impossible figure must not reach a span.
-            raise ValueError(
-                f"energy model {energy.method!r} returned {energy.it_j!r}; allowed: 0 <= low <= central <= high"
-            )
         return footprints.compute(usage, energy, site, intensity, self._known_rates(site, intensity))
 
     def _known_rates(self, site: Site, intensity: Intensity) -> footprints.Rates:
@@ -173,7 +162,7 @@ def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> Outcome | None:
 
 def _energy_model(settings: Settings) -> EnergyModel:
     if not isinstance(settings.energy, str):
-        return settings.energy
+        return CheckedModel(settings.energy)
     registry = default_registry()
     model = TokenModel(registry.with_models(settings.models) if settings.models else registry)
     return EcoLogitsModel(fallback=model) if settings.energy == "ecologits" else model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from carbonspan.enrich import Road
 from carbonspan.settings import Settings
 from carbonspan.usage.counts import MAX_TOKENS
-from carbonspan.usage.providers import inferred
+from carbonspan.usage.providers import canonical, inferred
 from carbonspan.values import Role, Usage
 
 if TYPE_CHECKING:
@@ -51,14 +51,18 @@ def estimate(
     Raises:
         ValueError: for a wrong argument, naming it, its value and what is allowed.
     """
-    if not isinstance(model, str):
-        raise ValueError(f"model is {model!r}; allowed: a string")
+    for name, text in (("model", model), ("provider", provider), ("operation", operation)):
+        if not isinstance(text, str):
+            raise ValueError(f"{name} is {text!r}; allowed: a string")
     _check_tokens("input_tokens", input_tokens, MAX_TOKENS)
     _check_tokens("output_tokens", output_tokens, MAX_TOKENS)
     _check_tokens("cached_input_tokens", cached_input_tokens, input_tokens)
     moment = datetime.now(timezone.utc) if at is None else at
     if getattr(moment, "tzinfo", None) is None:
         raise ValueError(f"at is {at!r}; allowed: a datetime with a time zone")
+    ns = int(moment.timestamp() * NS_PER_S)
+    if ns < 0:
+        raise ValueError(f"at is {at!r}; allowed: 1970 or later")
     if options.get("region"):
         # Here it is where the call did run, not an assumption. The span's road fills in whose machines those are.
         options = {**options, "regions": {"*": options["region"]}}
@@ -67,7 +71,7 @@ def estimate(
     usage = Usage(
         role=Role.INFERENCE,
         operation=operation,
-        provider=provider or inferred("", model),
+        provider=canonical(provider) or inferred("", model),
         model=model,
         request_model=model,
         dialect="estimate",
@@ -76,10 +80,12 @@ def estimate(
         cached_input_tokens=cached_input_tokens,
     )
     place = road.locate({}, usage, {})
-    ns = int(moment.timestamp() * NS_PER_S)
     footprint = road.footprint(usage, place, ns, ns)
     if footprint is None:
-        raise ValueError(f"option 'basis_strict' is True, but no {settings.basis.value} intensity is known for {place}")
+        raise ValueError(
+            f"option 'basis_strict' is True, but no {settings.basis.value} intensity is known for {place.region}; "
+            "allowed: another basis or region"
+        )
     return footprint
 
 

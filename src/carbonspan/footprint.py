@@ -124,11 +124,13 @@ class Footprint(NamedTuple):
         return self.rates.embodied_g.times(rate(self.energy.it_j))
 
     @property
-    def avoided_g(self) -> float:
-        """CO2e not emitted thanks to cached input, grams, central.
+    def avoided_g(self) -> float | None:
+        """CO2e not emitted thanks to cached input, grams, central; `None` where the cached share is not known.
 
         What the cached tokens would have emitted if computed afresh, less what reading them from the cache did emit.
         """
+        if self.usage.cached_input_tokens is None:
+            return None
         return self.energy.avoided_it_j * self.rates.emissions_g.per_j.central
 
     @property

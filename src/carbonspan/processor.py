@@ -97,7 +97,7 @@ class CarbonSpanProcessor(SpanProcessor):
             found = self._road.enrich(
                 read(span),
                 span.instrumentation_scope.name if span.instrumentation_scope else "",
-                span.start_time or 0,
+                span.start_time or span.end_time or 0,
                 span.end_time or 0,
                 span.resource.attributes,
             )

@@ -9,10 +9,12 @@ environment variable is logged once and its default is used, since a typo in a d
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import logging
 import math
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
@@ -141,7 +143,10 @@ def _models(value: Any) -> dict[str, dict[str, Any]]:
 
 def _energy(value: Any) -> str | EnergyModel:
     if isinstance(value, str) and value.strip().lower() in {"carbonspan", "ecologits"}:
-        return value.strip().lower()
+        name = value.strip().lower()
+        if name == "ecologits" and find_spec("ecologits") is None:
+            raise ValueError("the package is not installed: pip install 'carbonspan[ecologits]'")
+        return name
     if callable(getattr(value, "estimate", None)):
         return cast("EnergyModel", value)
     raise ValueError
@@ -244,6 +249,8 @@ class Settings:
                 near = difflib.get_close_matches(name, _BY_NAME, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else "."
                 raise ValueError(f"unknown option {name!r}{hint} Allowed: {', '.join(_BY_NAME)}")
+        for name, nearest in unknown_variables(environ).items():
+            _warn_once(f"carbonspan: {name} is no option{f'; did you mean {nearest}?' if nearest else ''}")
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for option in OPTIONS:
@@ -258,22 +265,40 @@ def _wrong(option: Option, value: object, error: Exception) -> str:
     shown = repr(value)
     if len(shown) > SHOWN_CHARACTERS:
         shown = shown[:SHOWN_CHARACTERS] + "..."
-    detail = f" ({str(error)[: 2 * SHOWN_CHARACTERS]})" if error.args else ""
-    return f"{shown}{detail}; allowed: {option.allowed}"
+    detail = str(error)[: 2 * SHOWN_CHARACTERS]
+    if "allowed" in detail:  # the room that checks it says so better
+        return f"{shown}: {detail}"
+    return f"{shown}{f' ({detail})' if detail else ''}; allowed: {option.allowed}"
+
+
+def _default(option: Option) -> str:
+    default = getattr(option.default, "value", option.default)
+    return f"the default, {default}" if default else "none"
+
+
+@functools.lru_cache(maxsize=64)
+def _warn_once(message: str) -> None:
+    """Log a message the first time it comes up: an application may make many processors."""
+    _log.warning("%s", message)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that look like options and are none, each with the option it is nearest to, or ""."""
+    known = {option.environment for option in OPTIONS}
+    strange = sorted(name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
+    return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in strange}
 
 
 def _resolve(option: Option, keyword: Any, environ: Mapping[str, str]) -> tuple[Any, str]:
     if keyword is not None:
         try:
             return option.parse(keyword), "keyword"
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OverflowError, OSError) as error:
             raise ValueError(f"option {option.name!r} is {_wrong(option, keyword, error)}") from error
     text = environ.get(option.environment, "").strip()
     if text:
         try:
             return option.parse(text), "environment"
-        except (ValueError, TypeError, OSError) as error:
-            problem = _wrong(option, text, error)
-            default = getattr(option.default, "value", option.default)
-            _log.warning("carbonspan: %s is %s. Using the default, %r", option.environment, problem, default)
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            _warn_once(f"carbonspan: {option.environment} is {_wrong(option, text, error)}. Using {_default(option)}")
     return option.default, "default"

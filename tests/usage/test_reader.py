@@ -205,8 +205,6 @@ def test_an_operation_in_no_list_is_a_container_with_a_short_name() -> None:
     [
         ({"gen_ai.usage.input_tokens": 5}, Role.INFERENCE, "chat"),
         ({"gen_ai.request.model": "gpt-4o"}, Role.INFERENCE, "chat"),
-        ({"gen_ai.system": "openai"}, Role.CONTAINER, ""),
-        ({"gen_ai.operation.name": 7, "gen_ai.system": "openai"}, Role.CONTAINER, ""),
         ({"openinference.span.kind": "UNKNOWN", "llm.token_count.prompt": 5}, Role.INFERENCE, "chat"),
         ({"openinference.span.kind": "llm"}, Role.INFERENCE, "chat"),
         ({"llm.request.type": "unknown", "traceloop.span.kind": "agent"}, Role.CONTAINER, "invoke_agent"),
@@ -217,6 +215,11 @@ def test_a_span_without_a_usable_operation_is_judged_by_what_it_has(
 ) -> None:
     read = inference(span, "")
     assert (read.role, read.operation) == (role, operation)
+
+
+@pytest.mark.parametrize("span", [{"gen_ai.system": "openai"}, {"gen_ai.operation.name": 7, "gen_ai.system": "openai"}])
+def test_a_provider_alone_makes_no_model_call(span: dict[str, object]) -> None:
+    assert usage.read(span) is None
 
 
 @pytest.mark.parametrize("hit", [True, "true", "True"])

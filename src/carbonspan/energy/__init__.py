@@ -6,6 +6,7 @@ Energy is IT level (accelerator, host, idle machines), before the facility's ove
 """
 
 from carbonspan.energy import law
+from carbonspan.energy.checked import CheckedModel
 from carbonspan.energy.coefficients import Coefficients
 from carbonspan.energy.ecologits import EcoLogitsModel
 from carbonspan.energy.model import EnergyModel
@@ -14,6 +15,7 @@ from carbonspan.energy.registry import Entry, Registry, default_registry
 from carbonspan.energy.tokens import TokenModel
 
 __all__ = [
+    "CheckedModel",
     "Coefficients",
     "EcoLogitsModel",
     "EnergyModel",

@@ -57,7 +57,6 @@ class Resolver:
         """
         self._store = HourStore(capacity=1) if store is None else store
         self._sources = None if sources is None else tuple(sources)
-        self._basis = basis
         self._bases = (basis,) if basis_strict else (basis, *(other for other in Basis if other is not basis))
         self._stale_hours = stale_hours
         self._cache: tuple[int, dict[tuple[int, int], tuple[Place, Intensity | None]]] = (-1, {})

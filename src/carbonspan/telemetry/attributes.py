@@ -76,7 +76,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("carbon.region.method", "", _STD, "site.place.method", "how the region was known"),
     Attribute("carbon.emissions.operational_grams", "g", _STD, "central_operational_g", "CO2e of the electricity"),
     Attribute("carbon.emissions.embodied_grams", "g", _STD, "central_embodied_g", "share of making the hardware"),
-    Attribute("carbon.emissions.avoided_grams", "g", _STD, "avoided_g", "CO2e not emitted thanks to cached input"),
+    Attribute(
+        "carbon.emissions.avoided_grams",
+        "g",
+        _STD,
+        "avoided_g",
+        "CO2e not emitted thanks to cached input; absent where not reported",
+    ),
     Attribute("carbon.energy.low_wh", "W.h", _STD, "energy_wh.low", "lower bound of the energy"),
     Attribute("carbon.energy.high_wh", "W.h", _STD, "energy_wh.high", "upper bound of the energy"),
     Attribute("carbon.water.ml", "mL", _STD, "central_water_ml", "water consumed, on-site + off-site"),
@@ -111,7 +117,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 # Sites and hours whose part of the attributes is kept: what `enrich.Road` keeps of their rates.
 _MAX_TEMPLATES = 4096
 # What a span may not report: then it is unknown, and not written.
-_MAY_LACK = ("carbon.usage.cached_input_tokens", "carbon.usage.reasoning_tokens")
+_MAY_LACK = ("carbon.emissions.avoided_grams", "carbon.usage.cached_input_tokens", "carbon.usage.reasoning_tokens")
 # What these say is the same for all spans of one site and hour.
 _SHARED = ("site.", "intensity.")
 
@@ -126,7 +132,7 @@ class _Writer:
         self._rows = rows
         self._names = tuple(a.name for a in own)
         self._values: Callable[[Footprint], tuple[Value, ...]] = attrgetter(*(a.path for a in own))
-        self._may_lack = any(a.name in _MAY_LACK for a in own)
+        self._may_lack = tuple(a.name for a in own if a.name in _MAY_LACK)
         self._templates: dict[int, tuple[Rates, dict[str, Value]]] = {}
 
     def write(self, footprint: Footprint) -> dict[str, Value]:
@@ -139,7 +145,7 @@ class _Writer:
         written = entry[1].copy()
         written.update(zip(self._names, self._values(footprint)))  # noqa: B905 - of one length by construction
         if self._may_lack:
-            for name in _MAY_LACK:
+            for name in self._may_lack:
                 if written[name] is None:
                     del written[name]
         return written

@@ -67,6 +67,9 @@ def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
     elif isinstance(old, BoundedAttributes):
         # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
         # over the old one in another thread is not disturbed.
+        limit = old.max_value_len
+        if limit is not None:
+            new = {key: value[:limit] if isinstance(value, str) else value for key, value in new.items()}
         old._dict = {**old._dict, **new}  # noqa: SLF001
     else:
         span._attributes = {**(old or {}), **new}  # noqa: SLF001

@@ -53,8 +53,8 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
     provider = _provider(get, dialect, model)
     raw, source = _raw(get, dialect)
     operation = _operation(get, dialect, known=raw is not None or model != "")
-    if operation.aside and raw is None:
-        return None
+    if raw is None and (operation.aside or not operation.name):
+        return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
     if raw is None or source is None:
         counts = NOTHING
     else:

@@ -15,8 +15,6 @@ GPT_FRONTIER = "gpt-5"
 GPT_SMALL = "gpt-5-mini"
 CLAUDE_FRONTIER = "claude-sonnet-5"
 CLAUDE_SMALL = "claude-haiku-4-5"
-
-PHASES = ("plan", "gather", "extract", "synthesise", "critique", "report")
 MODEL_CALLS_PER_RUN = 12
 TOOL_CALLS_PER_RUN = 30
 
