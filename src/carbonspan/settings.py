@@ -282,6 +282,11 @@ def _warn_once(message: str) -> None:
     _log.warning("%s", message)
 
 
+def warn_again() -> None:
+    """Forget which warnings were logged."""
+    _warn_once.cache_clear()
+
+
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that look like options and are none, each with the option it is nearest to, or ""."""
     known = {option.environment for option in OPTIONS}

@@ -159,7 +159,7 @@ class Energy(NamedTuple):
     model_id: str  # the registry entry that was used
     model_known: bool  # False where a class default stood in for an unknown model
     tier: str  # nano, small, medium, large, frontier, ultra, reasoning, embedding
-    evidence: str  # A measured by the user, B measured open weights, C law, D size prior, E class default
+    evidence: str  # A measured by the user, B measured open weights, C law or sibling, D size prior, E class
     method: str  # name and version of the energy model
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import carbonspan
 from carbonspan.cli.app import app
@@ -28,9 +29,9 @@ def call(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
     return CliRunner().invoke(app, list(arguments), env=env, catch_exceptions=False)
 
 
-def as_json(*arguments: str, env: Mapping[str, str] | None = None) -> Any:
+def as_json(*arguments: str, env: Mapping[str, str] | None = None, status: int = 0) -> Any:
     result = call(*arguments, "--json", env=env)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == status, result.output
     return json.loads(result.output)
 
 
@@ -114,21 +115,47 @@ def test_doctor_says_what_is_in_use_and_from_where() -> None:
 
 
 def test_doctor_names_a_wrong_variable() -> None:
-    report = as_json("doctor", env={"CARBONSPAN_BASIS": "average"})
+    report = as_json("doctor", env={"CARBONSPAN_BASIS": "average"}, status=1)
     assert any("CARBONSPAN_BASIS is 'average'" in problem for problem in report["problems"])
     assert "CARBONSPAN_BASIS" in call("doctor", env={"CARBONSPAN_BASIS": "average"}).output
 
 
 def test_doctor_on_a_disabled_or_older_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert any("OTEL_SDK_DISABLED" in p for p in as_json("doctor", env={"OTEL_SDK_DISABLED": "true"})["problems"])
+    assert any(
+        "OTEL_SDK_DISABLED" in p for p in as_json("doctor", env={"OTEL_SDK_DISABLED": "true"}, status=1)["problems"]
+    )
     monkeypatch.setattr("carbonspan.cli.doctor.path", lambda: Path.REBIND_END)
-    assert any("before the exporting processor" in p for p in as_json("doctor")["problems"])
+    assert any("before the exporting processor" in p for p in as_json("doctor", status=1)["problems"])
 
 
 def test_doctor_misses_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.cli.doctor._version", lambda _: None)
-    problems = as_json("doctor", env={"CARBONSPAN_ENERGY": "ecologits"})["problems"]
+    monkeypatch.setattr("carbonspan.settings.find_spec", lambda _: None)
+    problems = as_json("doctor", env={"CARBONSPAN_ENERGY": "ecologits"}, status=1)["problems"]
     assert any("carbonspan[ecologits]" in problem for problem in problems)
+
+
+def test_doctor_names_a_misspelt_variable() -> None:
+    problems = as_json("doctor", env={"CARBONSPAN_REGOIN": "EU"}, status=1)["problems"]
+    assert any("CARBONSPAN_REGOIN is no option; did you mean CARBONSPAN_REGION?" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("models", "claude"), "claude-sonnet-4"),
+        (("regions", "sweden"), "azure:swedencentral"),
+        (("doctor",), "CARBONSPAN_BASIS_STRICT"),
+    ],
+)
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_names_and_numbers_are_whole_at_any_width(
+    command: tuple[str, ...], name: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carbonspan.cli.app._console", lambda: Console(width=columns))
+    text = call(*command).output
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert name in text
 
 
 def test_demo_shows_and_draws(tmp_path: pathlib.Path) -> None:

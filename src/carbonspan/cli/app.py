@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from carbonspan.cli import doctor as doctors, listing, show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import RenderableType
+
+NARROW = 110  # columns: below, tables leave out what can be had elsewhere
 PICTURE_WIDTH = 108  # characters: what a README shows without scrolling
 
 
@@ -26,6 +30,11 @@ def _console() -> Console:
     # A pipe or a log has no width of its own: wide enough that no table wraps.
     console = Console()
     return console if console.is_terminal else Console(width=max(console.width, 132))
+
+
+def _print(drawn: Callable[[bool], RenderableType]) -> None:
+    console = _console()
+    console.print(drawn(console.width < NARROW))
 
 
 def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +94,7 @@ def models(*, pattern: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
-        _console().print(show.models(found, pattern))
+        _print(lambda narrow: show.models(found, pattern, narrow=narrow))
 
 
 @app.command()
@@ -97,18 +106,20 @@ def regions(*, pattern: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
-        _console().print(show.regions(found))
+        _print(lambda narrow: show.regions(found, narrow=narrow))
 
 
 @app.command()
 @_as_json
 def doctor(*, as_json: bool) -> None:
-    """Say how spans are written on here, what is configured and what is missing."""
+    """Say how spans are written on here, what is configured and what is missing. Exits 1 where something is."""
     report = doctors.examine()
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        _console().print(show.doctor(report))
+        _print(lambda narrow: show.doctor(report, narrow=narrow))
+    if report["problems"]:
+        sys.exit(1)
 
 
 @app.command()

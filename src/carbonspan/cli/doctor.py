@@ -12,7 +12,7 @@ from typing import Any
 
 from carbonspan import grid
 from carbonspan.cli.listing import plain
-from carbonspan.settings import OPTIONS, Settings
+from carbonspan.settings import OPTIONS, Settings, warn_again
 from carbonspan.telemetry import Path, path
 from carbonspan.version import METHOD_VERSION, __version__
 
@@ -45,6 +45,7 @@ def examine() -> dict[str, Any]:
     propagated, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
+        warn_again()  # what an earlier processor of this process has said already belongs in the report too
         settings = Settings.resolve({}, os.environ)
         way = path()
     finally:
@@ -58,10 +59,6 @@ def examine() -> dict[str, Any]:
             "register CarbonSpanProcessor before the exporting processor, or update opentelemetry-sdk to 1.40 or newer"
         )
     extras = {extra: all(_version(p) for p in packages) for extra, packages in EXTRAS.items()}
-    if settings.energy == "ecologits" and not extras["ecologits"]:
-        problems.append(
-            "option 'energy' is 'ecologits', but the package is missing: pip install 'carbonspan[ecologits]'"
-        )
     return {
         "carbonspan": __version__,
         "method": METHOD_VERSION,
@@ -78,7 +75,7 @@ def examine() -> dict[str, Any]:
             }
             for option in OPTIONS
         ],
-        "grid": [source.id for source in grid.sources()],
+        "grid": list(dict.fromkeys(source.id for source in grid.sources() if not source.id.startswith("mix:"))),
         "extras": extras,
         "problems": problems,
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EVIDENCE = {
     "A": "measured by you",
     "B": "measured, open weights",
-    "C": "law, open weights",
+    "C": "law or measured sibling, open weights",
     "D": "size is a guess",
     "E": "class default",
 }
@@ -32,11 +32,11 @@ def _span(value: Range, unit: str) -> tuple[str, str]:
     return f"{digits(value.central)} {unit}", f"{digits(value.low)} – {digits(value.high)} {unit}"
 
 
-def _table(*headers: str, right: tuple[str, ...] = ()) -> Table:
+def _table(*headers: str, right: tuple[str, ...] = (), wrap: tuple[str, ...] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for header in headers:
-        # Numbers are read whole or not at all: they do not wrap.
-        table.add_column(header, justify="right" if header in right else "left", no_wrap=header in right)
+        # Names and numbers are read whole or not at all: they do not wrap.
+        table.add_column(header, justify="right" if header in right else "left", no_wrap=header not in wrap)
     return table
 
 
@@ -70,10 +70,10 @@ def footprint(found: Footprint) -> RenderableType:
     return Group(*parts)
 
 
-def models(found: list[dict[str, Any]], pattern: str) -> RenderableType:
-    """Return the registry as a table; joules per token at the server."""
+def models(found: list[dict[str, Any]], pattern: str, *, narrow: bool = False) -> RenderableType:
+    """Return the registry as a table; joules per token at the server, without bounds where the terminal is narrow."""
     numbers = ("J/output", "J/input", "J/cached")
-    table = _table("model", "tier", "grade", *numbers, "source", right=numbers)
+    table = _table("model", "tier", "grade", *numbers, "ref", right=numbers)
     cited: dict[str, int] = {}
     for row in found:
         number = cited.setdefault(f"{row['source']}, {row['year']}. {row['url']}", len(cited) + 1)
@@ -81,7 +81,7 @@ def models(found: list[dict[str, Any]], pattern: str) -> RenderableType:
             row["id"],
             row["tier"],
             row["evidence"],
-            *(_compact(row[f"j_per_{kind}_token"]) for kind in ("output", "input", "cached")),
+            *(_compact(row[f"j_per_{kind}_token"], narrow=narrow) for kind in ("output", "input", "cached")),
             Text(f"[{number}]"),
         )
     notes: list[RenderableType] = [table]
@@ -89,37 +89,40 @@ def models(found: list[dict[str, Any]], pattern: str) -> RenderableType:
         notes.append(Text(f"{pattern!r} is not in the registry: {found[0]['id']} stands in for it.", style="yellow"))
     grades = ", ".join(f"{grade} {meaning}" for grade, meaning in EVIDENCE.items())
     notes.extend(Text(f"[{number}] {source}", style="dim") for source, number in cited.items())
-    notes.append(Text(f"Joules per token at the server, low–central–high. Grades: {grades}.", style="dim"))
+    bounds = "central; widen the terminal for the bounds" if narrow else "low–central–high"
+    notes.append(Text(f"Joules per token at the server, {bounds}. Grades: {grades}.", style="dim"))
     return Group(*notes)
 
 
-def _compact(values: dict[str, float]) -> str:
-    return "–".join(f"{values[name]:.3g}" for name in ("low", "central", "high"))
+def _compact(values: dict[str, float], *, narrow: bool) -> str:
+    return "–".join(f"{values[name]:.3g}" for name in (("central",) if narrow else ("low", "central", "high")))
 
 
-def regions(found: list[dict[str, Any]]) -> RenderableType:
-    """Return regions as a table."""
+def regions(found: list[dict[str, Any]], *, narrow: bool = False) -> RenderableType:
+    """Return regions as a table, without city, country and source where the terminal is narrow."""
     numbers = ("PUE", "g/kWh", "low – high")
-    table = _table("region", "city", "country", "zone", *numbers, "quality", right=numbers)
+    where = () if narrow else ("city", "country")
+    table = _table("region", *where, "zone", *numbers, "quality", right=numbers)
     for row in found:
         grams = row.get("intensity_g_per_kwh")
         zone = f"{row['zone']} or {row['zone_alternative']}" if row["zone_alternative"] else row["zone"]
         table.add_row(
             row["region"],
-            row["city"],
-            row["country"],
+            *(row[name] for name in where),
             zone,
             f"{row['pue']['central']:.2f}",
             digits(grams["central"]) if grams else "",
             f"{digits(grams['low'])} – {digits(grams['high'])}" if grams else "",
-            f"{row['quality']}, {row['source']}" if grams else "",
+            (row["quality"] if narrow else f"{row['quality']}, {row['source']}") if grams else "",
         )
     if not found:
         return Text("No region matches.", style="yellow")
-    return Group(table, Text("gCO2e per kWh for this hour, life-cycle, from the bundled tables.", style="dim"))
+    return Group(
+        table, Text("gCO2e per kWh, life-cycle, from the bundled tables, with the spread of single hours.", style="dim")
+    )
 
 
-def doctor(report: dict[str, Any]) -> RenderableType:
+def doctor(report: dict[str, Any], *, narrow: bool = False) -> RenderableType:
     """Return the report, problems last, so that they are what remains on the screen."""
     head = Table.grid(padding=(0, 2))
     head.add_row("carbonspan", f"{report['carbonspan']}, method {report['method']}, Python {report['python']}")
@@ -128,9 +131,10 @@ def doctor(report: dict[str, Any]) -> RenderableType:
     head.add_row("write-back", report["writeback"]["meaning"])
     head.add_row("grid sources", ", ".join(report["grid"]))
     head.add_row("extras", ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in report["extras"].items()))
-    options = _table("option", "value", "from", "environment variable", "allowed")
+    allowed = () if narrow else ("allowed",)
+    options = _table("option", "value", "from", "environment variable", *allowed, wrap=("value", *allowed))
     for row in report["options"]:
         value = "" if row["value"] in (None, "", {}, ()) else str(row["value"])
-        options.add_row(row["option"], value, row["from"], row["environment"], row["allowed"])
+        options.add_row(row["option"], value, row["from"], row["environment"], *(row[name] for name in allowed))
     problems = [Text(f"! {problem}", style="yellow") for problem in report["problems"]]
     return Group(head, options, *(problems or [Text("Nothing is missing.", style="green")]))
