@@ -142,7 +142,7 @@ def test_doctor_names_a_misspelt_variable() -> None:
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        (("models", "claude"), "claude-sonnet-4"),
+        (("models", "claude"), "claude-sonnet-newer"),
         (("regions", "sweden"), "azure:swedencentral"),
         (("doctor",), "CARBONSPAN_BASIS_STRICT"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from carbonspan.grid import SourceInfo, annual_g_per_kwh, offline, sources
 from carbonspan.grid.mix import mixes
-from carbonspan.grid.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Place
 
 LISTED = sources()

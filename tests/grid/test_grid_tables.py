@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import pkgutil
-
 import pytest
 
-from carbonspan.grid import tables
+from carbonspan import tables
 
 GRID_TABLES = (
     "aggregates",
@@ -29,14 +27,3 @@ def test_every_row_has_every_field(name: str) -> None:
     for row in table:
         assert None not in row  # a comma too many
         assert None not in row.values()  # one too few
-
-
-def test_a_table_that_does_not_ship_is_an_error() -> None:
-    with pytest.raises(OSError, match="nothing"):
-        tables.rows("grid/nothing.csv")
-
-
-def test_an_installation_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pkgutil, "get_data", lambda *_: None)
-    with pytest.raises(OSError, match=r"grid/sources\.csv"):
-        tables.rows("grid/sources.csv")

@@ -10,7 +10,7 @@ import pytest
 
 from carbonspan.grid import spread
 from carbonspan.grid.mix import mixes
-from carbonspan.grid.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Quality, Range
 
 LIFE_CYCLE = Basis.LIFE_CYCLE

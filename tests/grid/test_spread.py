@@ -8,7 +8,7 @@ import pytest
 
 from carbonspan.grid import spread
 from carbonspan.grid.estimate import percentile
-from carbonspan.grid.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Range
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from carbonspan.grid import annual_g_per_kwh
-from carbonspan.grid.tables import rows
 from carbonspan.grid.yearly import alternative_zone, cloud_regions, countries, profiles, yearly
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Place
 
 REGIONS = cloud_regions()

@@ -11,7 +11,7 @@ import pytest
 
 from carbonspan.site import facility, load, parse_region, regions, site_of
 from carbonspan.site.places import tables
-from carbonspan.site.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Place, Range
 
 FIGURES = rows("sites/pue_wue.csv")

@@ -8,7 +8,7 @@ import pytest
 
 from carbonspan.site.places import area_place
 from carbonspan.site.providers import UNKNOWN, Provider, provider_of
-from carbonspan.site.tables import rows
+from carbonspan.tables import rows
 
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
 OPENTELEMETRY = [

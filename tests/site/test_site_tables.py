@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import pkgutil
-
 import pytest
 
-from carbonspan.site import tables
+from carbonspan import tables
 
 SITE_TABLES = (
     "cloud_regions",
@@ -38,14 +36,3 @@ def test_every_row_has_every_field(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_SOURCE)
 def test_every_row_says_where_it_is_from(name: str) -> None:
     assert all(row["source"] for row in tables.rows(f"sites/{name}.csv"))
-
-
-def test_a_table_that_does_not_ship_is_an_error() -> None:
-    with pytest.raises(OSError, match="nothing"):
-        tables.rows("sites/nothing.csv")
-
-
-def test_an_installation_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pkgutil, "get_data", lambda *_: None)
-    with pytest.raises(OSError, match=r"sites/hosts\.csv"):
-        tables.rows("sites/hosts.csv")

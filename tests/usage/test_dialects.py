@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import pytest
 
+from carbonspan.tables import load
 from carbonspan.usage import dialects, operations
-from carbonspan.usage.tables import load
 
 
 def test_ids_and_scopes_are_unique_and_sourced() -> None:
-    entries = load("dialects")["dialects"]
+    entries = load("usage/dialects.json")["dialects"]
     assert len({entry["id"] for entry in entries}) == len(entries)
     scopes = [scope for entry in entries for scope in entry["scopes"]]
     assert len(set(scopes)) == len(scopes)
@@ -19,7 +19,7 @@ def test_ids_and_scopes_are_unique_and_sourced() -> None:
 
 
 def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
-    table = load("dialects")
+    table = load("usage/dialects.json")
     known = {"id", "source", "scopes", "default_operation"} | table["defaults"].keys()
     fields = set(dialects.TokenSet.__slots__)
     for entry in table["dialects"]:
@@ -33,7 +33,7 @@ def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
 
 
 def test_every_token_set_is_used() -> None:
-    table = load("dialects")
+    table = load("usage/dialects.json")
     used = {
         rule["set"]
         for entry in (table["defaults"], *table["dialects"])
@@ -44,13 +44,13 @@ def test_every_token_set_is_used() -> None:
 
 
 def test_no_operation_is_spelled_twice() -> None:
-    table = load("operations")
+    table = load("usage/operations.json")
     spellings = [s for kind in ("inference", "container", "aside") for names in table[kind].values() for s in names]
     assert sorted(spellings) == sorted(operations.BY_SPELLING)
 
 
 def test_no_provider_is_spelled_twice() -> None:
-    table = load("providers")
+    table = load("usage/providers.json")
     spellings = [s for names in table["aliases"].values() for s in names] + table["not_providers"]["values"]
     assert len(set(spellings)) == len(spellings)
     assert all(s == s.lower() for s in spellings)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from carbonspan.energy.coefficients import Coefficients
-from carbonspan.energy.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Range
 
 
@@ -30,7 +30,7 @@ def reaches() -> dict[tuple[str, str], Reach]:
     """Return the table: (grade of evidence, tier) to reach."""
     return {
         (grade, row["tier"]): Reach(*(float(row[name]) for name in Reach._fields))
-        for row in rows("bounds.csv")
+        for row in rows("energy/bounds.csv")
         for grade in row["evidence"]
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from carbonspan.energy.tables import rows
+from carbonspan.tables import rows
 
 # Longer than any real name or ARN (a Bedrock ARN has at most 2048 characters, those in use about 150). What follows is
 # cut off, so that neither the patterns nor the caches can be made to work on a novel.
@@ -16,7 +16,7 @@ MAX_NAME = 256
 
 @cache
 def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(row["pattern"]), row["replacement"]) for row in rows("names.csv"))
+    return tuple((re.compile(row["pattern"]), row["replacement"]) for row in rows("energy/names.csv"))
 
 
 def normalise(name: str) -> str:

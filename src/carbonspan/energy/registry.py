@@ -18,7 +18,7 @@ from carbonspan.energy import law, unknown, user
 from carbonspan.energy.bounds import widened
 from carbonspan.energy.coefficients import Coefficients
 from carbonspan.energy.names import MAX_NAME, normalise
-from carbonspan.energy.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Range
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Bundle:
 
 @cache
 def _sources() -> dict[str, dict[str, str]]:
-    return {row["source"]: row for row in rows("sources.csv")}
+    return {row["source"]: row for row in rows("energy/sources.csv")}
 
 
 def _entry(
@@ -99,7 +99,7 @@ def _resized(entry: Entry, normalised: str) -> Entry:
 def _bundle() -> _Bundle:
     patterns: list[tuple[re.Pattern[str], Entry]] = []
     classes: dict[str, Entry] = {}
-    for row in rows("coefficients.csv"):
+    for row in rows("energy/coefficients.csv"):
         fresh = Range(*(float(row[f"j_per_input_token_{bound}"]) for bound in Range._fields))
         output = Range(*(float(row[f"j_per_output_token_{bound}"]) for bound in Range._fields))
         tier, evidence = row["tier"], row["evidence"]

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from carbonspan.energy.tables import rows
+from carbonspan.tables import rows
 
 # 70b, 1.5b, 235b-a22b, 17b-128e (Llama 4 states its active size first, and no total: taken as it stands), 1t, 270m.
 _SIZE = re.compile(
@@ -48,7 +48,7 @@ def stated_size(name: str) -> Size | None:
 
 @cache
 def _words() -> dict[str, str]:
-    return {row["word"]: row["class"] for row in rows("size_words.csv")}
+    return {row["word"]: row["class"] for row in rows("energy/size_words.csv")}
 
 
 def stated_class(name: str) -> str | None:

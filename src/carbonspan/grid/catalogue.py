@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from carbonspan.grid.mix import mixes, origins
-from carbonspan.grid.tables import rows
 from carbonspan.grid.yearly import yearly
+from carbonspan.tables import rows
 from carbonspan.values import Basis
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from carbonspan.grid import spread
 from carbonspan.grid.estimate import Estimate, Yearly, percentile
-from carbonspan.grid.tables import rows
 from carbonspan.grid.yearly import CloudRegion, cloud_regions, yearly
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Quality, Range, product
 
 LOW, HIGH = 0.05, 0.95

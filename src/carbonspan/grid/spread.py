@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 
 from carbonspan.grid.estimate import percentile
-from carbonspan.grid.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Basis, Range
 
 MEASURED = Range(0.89, 1.0, 1.076)

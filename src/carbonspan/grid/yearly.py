@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.grid.estimate import Yearly
-from carbonspan.grid.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Basis
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from carbonspan.site.places import WORLD, tables
-from carbonspan.site.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Place, Range, Site
 
 _CACHE_SIZE = 1024

@@ -35,7 +35,7 @@ from carbonspan.site.hosts import NO_MATCH, PRIVATE, HostMatch, host_of, match_h
 from carbonspan.site.parse import parse_region
 from carbonspan.site.places import WORLD, area_place, region_place, tables
 from carbonspan.site.providers import provider_of
-from carbonspan.site.tables import rows
+from carbonspan.tables import rows
 from carbonspan.values import Place
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from carbonspan.site.tables import rows
+from carbonspan.tables import rows
 
 
 class Provider(NamedTuple):

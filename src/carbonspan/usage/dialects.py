@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from carbonspan.tables import load
 from carbonspan.usage.counts import Reading
 from carbonspan.usage.operations import BY_SPELLING, DEFAULT, Operation
 from carbonspan.usage.providers import TOTAL_INCLUDES_THOUGHTS
-from carbonspan.usage.tables import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def _operation(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Operation], 
 
 
 def _compiled() -> tuple[Dialect, ...]:
-    table = load("dialects")
+    table = load("usage/dialects.json")
     sets = {
         name: TokenSet(**{field: tuple(entry.get(field, ())) for field in TokenSet.__slots__})
         for name, entry in table["token_sets"].items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from carbonspan.usage.tables import load
+from carbonspan.tables import load
 from carbonspan.values import Role
 
 
@@ -23,7 +23,7 @@ class Operation(NamedTuple):
 
 
 def _vocabulary() -> tuple[dict[str, Operation], Operation]:
-    table = load("operations")
+    table = load("usage/operations.json")
     known = {}
     for kind, role in (("inference", Role.INFERENCE), ("container", Role.CONTAINER), ("aside", Role.CONTAINER)):
         for name, spellings in table[kind].items():

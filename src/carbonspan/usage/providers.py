@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from carbonspan.usage.tables import load
+from carbonspan.tables import load
 
-_TABLE = load("providers")
+_TABLE = load("usage/providers.json")
 _CANONICAL: dict[str, str] = {
     spelling: canonical for canonical, spellings in _TABLE["aliases"].items() for spelling in spellings
 } | dict.fromkeys(_TABLE["not_providers"]["values"], "")
