@@ -334,8 +334,18 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(monkeypatch: pyte
 
 def test_tracing_switched_off_is_told_apart_from_no_emissions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    with pytest.raises(DemoError, match="OTEL_SDK_DISABLED"):
-        demo.run(Console(file=StringIO()))
+    text = StringIO()
+    with pytest.raises(DemoError, match="OTEL_SDK_DISABLED is true"):
+        demo.run(Console(file=text))
+    assert text.getvalue() == ""
+
+
+def test_a_missing_package_is_named_before_anything_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carbonspan.cli.demo.runner.find_spec", lambda _: None)
+    text = StringIO()
+    with pytest.raises(DemoError, match=r"pip install 'carbonspan\[demo\]' \(openai is missing\)"):
+        demo.run(Console(file=text))
+    assert text.getvalue() == ""
 
 
 def test_sdks_instrumented_for_another_provider_are_taken_over_and_left_bare() -> None:

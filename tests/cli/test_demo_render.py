@@ -85,8 +85,8 @@ def test_the_comparison_has_a_row_per_variant_and_cohort_with_its_ratio() -> Non
 
 def test_a_phase_that_gets_worse_says_why() -> None:
     text = _shown(_result())
-    assert text.count("the prompt cache filled by extract belongs to another model") == 1
-    assert text.index("synthesise ") < text.index("the prompt cache filled by")
+    assert text.count("extract filled another model's prompt cache") == 1
+    assert text.index("synthesise ") < text.index("more, not less")
 
 
 def test_a_call_without_an_estimate_shows_a_question_mark_not_a_zero() -> None:

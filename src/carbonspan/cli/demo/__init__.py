@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from carbonspan.cli.demo import render
 from carbonspan.cli.demo.result import Amounts, DemoResult, Run
-from carbonspan.cli.demo.runner import STEPS, DemoError, trace_agents
+from carbonspan.cli.demo.runner import STEPS, DemoError, check, trace_agents
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,7 @@ def run(console: Console) -> DemoResult:
     Raises:
         DemoError: the demo cannot run here; the message says why and what to do.
     """
+    check()
     console.print(render.header(console))
     moving = console.is_terminal and not console.record  # a log gets one line a run instead, a recording nothing
     progress = Progress(

@@ -178,7 +178,7 @@ def _phases(result: DemoResult, console: Console) -> RenderableType:
         rows.append(Row(Text(pair[0].name), cells))
         base, other = (phase.amounts for phase in pair)
         if other.cached_tokens < base.cached_tokens and other.emissions_g.central > base.emissions_g.central:
-            why = f"more, not less: the prompt cache filled by {sides[0][at - 1].name} belongs to another model here"
+            why = f"more, not less: {sides[0][at - 1].name} filled another model's prompt cache"
             rows.append(Row(Text(f"{signs.last}{why}", _QUIET)))
     return aligned(columns, rows, heading="phase", width=_width(console))
 
@@ -220,8 +220,9 @@ def _comparison(result: DemoResult, console: Console) -> RenderableType:
 
 
 def _notes(console: Console) -> RenderableType:
+    dash = _signs(console).dash
     text = Text("\n").join(
-        Text.assemble((f"{lead.format(dash=_signs(console).dash)} ", "bold"), rest) for lead, rest in _NOTES.items()
+        Text.assemble((f"{lead.format(dash=dash)} ", "bold"), rest.format(dash=dash)) for lead, rest in _NOTES.items()
     )
     return Constrain(text, _width(console))
 

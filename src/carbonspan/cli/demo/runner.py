@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -56,6 +57,19 @@ class _Sdks(NamedTuple):
     instrumentors: tuple[_Instrumentor, ...]
 
 
+def check() -> None:
+    """Find out at once whether the demo can run here.
+
+    Raises:
+        DemoError: a package of the extra `demo` is missing, or tracing is switched off.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        raise DemoError("OTEL_SDK_DISABLED is true: without spans there is nothing to show")
+    for package in ("openai", "anthropic"):
+        if find_spec(package) is None:
+            raise DemoError(f"the demo needs its extra: pip install 'carbonspan[demo]' ({package} is missing)")
+
+
 def trace_agents(*, on_phase: Callable[[str], None], on_step: Callable[[], None]) -> DemoResult:
     """Run the agent for every variant and cohort and return what was traced.
 
@@ -93,8 +107,8 @@ def trace_agents(*, on_phase: Callable[[str], None], on_step: Callable[[], None]
     calls = [run.amounts.model_calls for run in runs]
     if calls != [MODEL_CALLS_PER_RUN] * RUNS:
         raise DemoError(
-            f"expected {RUNS} traces of {MODEL_CALLS_PER_RUN} model calls, got {calls}. Is OTEL_SDK_DISABLED set? Or "
-            "do openai and anthropic not fit their instrumentations: pip install -U 'carbonspan[demo]'"
+            f"expected {RUNS} traces of {MODEL_CALLS_PER_RUN} model calls, got {calls}. Do openai and "
+            "anthropic fit their instrumentations? pip install -U 'carbonspan[demo]'"
         )
     return DemoResult(spans, runs, export.outcome(len(spans)) if export else None, time.monotonic() - started)
 
