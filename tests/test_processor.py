@@ -257,11 +257,11 @@ def test_a_child_forked_while_another_thread_counts_does_not_wait_for_it() -> No
 import os, signal
 from carbonspan import CarbonSpanProcessor
 processor = CarbonSpanProcessor()
-processor._lock.acquire()  # as a thread that does not exist in the child
+processor._tally._lock.acquire()  # as a thread that does not exist in the child
 child = os.fork()
 if child == 0:
     signal.alarm(10)
-    processor._count("enriched")
+    processor._tally.count("enriched")
     os._exit(0 if processor.counts() == {"enriched": 1} else 1)
 assert os.waitpid(child, 0)[1] == 0
 """

@@ -4,18 +4,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
-import weakref
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from carbonspan.enrich import Outcome, Road
+from carbonspan.enrich import Road
 from carbonspan.settings import Settings
-from carbonspan.telemetry import Path, attributes_of, path, read, role_attributes, write
+from carbonspan.telemetry import Path, Tally, attributes_of, path, read, role_attributes, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from carbonspan.settings import Options
-
-_log = logging.getLogger("carbonspan")
-
-ATTRIBUTE_LIMIT = "attribute_limit"
 
 
 class CarbonSpanProcessor(SpanProcessor):
@@ -51,17 +43,8 @@ class CarbonSpanProcessor(SpanProcessor):
         self._settings = Settings.resolve(options, os.environ)
         self._road = Road.of(self._settings)
         self._path = path()
-        self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._logged: set[type[BaseException]] = set()
+        self._tally = Tally()
         self._saw_ending = False
-        if hasattr(os, "register_at_fork"):
-            # A child must not inherit a lock that another thread of the parent held at the fork.
-            renew = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (method := renew()) and method())
-
-    def _after_fork(self) -> None:
-        self._lock = threading.Lock()
 
     @property
     def settings(self) -> Settings:
@@ -70,8 +53,7 @@ class CarbonSpanProcessor(SpanProcessor):
 
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
-        with self._lock:
-            return dict(self._counts)
+        return self._tally.counts()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Do nothing: token counts are known at the end."""
@@ -108,18 +90,6 @@ class CarbonSpanProcessor(SpanProcessor):
             else:
                 new = role_attributes(found.usage.role) if found.usage else {}
             missed = write(span, new) if new and self._path is not Path.NONE else 0
-            self._count(found.outcome.value, limited=missed > 0)
+            self._tally.count(found.outcome.value, limited=missed > 0)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
-            self._swallow(error)
-
-    def _count(self, outcome: str, *, limited: bool = False) -> None:
-        with self._lock:
-            self._counts[outcome] += 1
-            if limited:
-                self._counts[ATTRIBUTE_LIMIT] += 1
-
-    def _swallow(self, error: Exception) -> None:
-        self._count(Outcome.ERROR.value)
-        if type(error) not in self._logged:  # once per cause, never per span
-            self._logged.add(type(error))
-            _log.warning("carbonspan left a span as it was", exc_info=error)
+            self._tally.swallow(error)

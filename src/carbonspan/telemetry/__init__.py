@@ -3,6 +3,18 @@
 """What goes out: the names of attributes, and how they get onto a span."""
 
 from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes
+from carbonspan.telemetry.tally import Tally
 from carbonspan.telemetry.writeback import Path, path, read, write
 
-__all__ = ["ATTRIBUTES", "Attribute", "Level", "Path", "attributes_of", "path", "read", "role_attributes", "write"]
+__all__ = [
+    "ATTRIBUTES",
+    "Attribute",
+    "Level",
+    "Path",
+    "Tally",
+    "attributes_of",
+    "path",
+    "read",
+    "role_attributes",
+    "write",
+]
