@@ -7,7 +7,6 @@ The processor, the exporter, the command and `estimate` all take this one road.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
@@ -23,12 +22,21 @@ if TYPE_CHECKING:
     from carbonspan.settings import Settings
     from carbonspan.values import Intensity, Place, Site, Usage
 
-# Sites and hours whose rates are kept: a process sees tens of sites and, when replaying, weeks of hours.
-MAX_RATES = 4096
+# Places and hours whose conditions are kept: a process sees tens of places and, when replaying, weeks of hours.
+MAX_CONDITIONS = 4096
+NS_PER_HOUR = 3_600_000_000_000
 
 
-class Outcome(str, Enum):
-    """What became of an LLM span. Each span has exactly one."""
+class _Conditions(NamedTuple):
+    """What all spans of one place and hour share."""
+
+    site: Site
+    intensity: Intensity
+    rates: footprints.Rates
+
+
+class Outcome:
+    """What became of an LLM span. Each span has exactly one. Texts, not an Enum: they are counted on every span."""
 
     ENRICHED = "enriched"
     UNKNOWN_MODEL = "unknown_model"  # enriched, with a class default in place of the model
@@ -45,7 +53,7 @@ class Outcome(str, Enum):
 class Enrichment(NamedTuple):
     """What the road found: the footprint only where something was emitted and counted."""
 
-    outcome: Outcome
+    outcome: str
     usage: Usage | None = None
     footprint: Footprint | None = None
 
@@ -71,7 +79,7 @@ class Road:
         self._locator = locator
         self._resolver = resolver
         self._pue = pue
-        self._rates: dict[tuple[int, int], tuple[Site, Intensity, footprints.Rates]] = {}
+        self._known: dict[tuple[int, int], tuple[Place, int, _Conditions | None]] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Road:
@@ -110,7 +118,7 @@ class Road:
         if usage is None:
             return None
         uncounted = _uncounted(usage, attributes)
-        if uncounted is not None:
+        if uncounted:
             return Enrichment(uncounted, usage)
         place = self.locate(attributes, usage, resource)
         footprint = self.footprint(usage, place, start_ns, end_ns)
@@ -131,33 +139,43 @@ class Road:
 
     def footprint(self, usage: Usage, place: Place, start_ns: int, end_ns: int) -> Footprint | None:
         """Return the footprint of a usable `usage` at `place`, or `None` where the settings refuse every intensity."""
+        hour = start_ns // NS_PER_HOUR
+        if end_ns > start_ns and (end_ns - 1) // NS_PER_HOUR != hour:
+            conditions = self._conditions_over(place, start_ns, end_ns)
+        else:
+            # By identity of the place: a locator returns one object for equal calls, and hashing its fields would cost
+            # more than this saves. The entry holds it, so that its id cannot be reused while the entry stands.
+            version = self._resolver.version
+            entry = self._known.get((id(place), hour))
+            if entry is None or entry[0] is not place or entry[1] != version:
+                entry = (place, version, self._conditions_over(place, start_ns, start_ns))
+                if len(self._known) >= MAX_CONDITIONS:
+                    self._known.clear()
+                self._known[id(place), hour] = entry
+            conditions = entry[2]
+        if conditions is None:
+            return None
+        site, intensity, rates = conditions
+        return footprints.compute(usage, self._energy_model.estimate(usage), site, intensity, rates)
+
+    def _conditions_over(self, place: Place, start_ns: int, end_ns: int) -> _Conditions | None:
         intensity = self._resolver.at(place, start_ns, end_ns)
         if intensity is None:
             return None
         site = sites.site_of(place, pue_override=self._pue)
-        energy = self._energy_model.estimate(usage)
-        return footprints.compute(usage, energy, site, intensity, self._known_rates(site, intensity))
-
-    def _known_rates(self, site: Site, intensity: Intensity) -> footprints.Rates:
-        # By identity: sites and intensities come out of caches, and hashing their fields would cost more than this
-        # saves. The entry holds both, so an id cannot be reused while it stands for them.
-        key = (id(site), id(intensity))
-        entry = self._rates.get(key)
-        if entry is None:
-            if len(self._rates) >= MAX_RATES:
-                self._rates.clear()
-            entry = self._rates[key] = (site, intensity, footprints.rates(site, intensity))
-        return entry[2]
+        return _Conditions(site, intensity, footprints.rates(site, intensity))
 
 
-def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> Outcome | None:
-    if usage.role is not Role.INFERENCE:
-        return Outcome(usage.role.value)
+_INFERENCE = Role.INFERENCE  # looking a member up on its class runs Python code, on 3.11
+
+
+def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> str:
+    """Return why a span has no footprint, "" where it is to have one."""
+    if usage.role is not _INFERENCE:
+        return usage.role.value
     if EMISSIONS in attributes:
         return Outcome.ALREADY
-    if not usage.usable:
-        return Outcome(usage.problem or Outcome.NO_USAGE)
-    return None
+    return usage.problem
 
 
 def _energy_model(settings: Settings) -> EnergyModel:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.enrich import Road
 from carbonspan.settings import Settings
-from carbonspan.telemetry import Path, Tally, attributes_of, path, read, role_attributes, write
+from carbonspan.telemetry import Path, Tally, path, read, role_attributes, write, writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,8 @@ class CarbonSpanProcessor(SpanProcessor):
     def __init__(self, **options: Unpack[Options]) -> None:
         self._settings = Settings.resolve(options, os.environ)
         self._road = Road.of(self._settings)
-        self._path = path()
+        self._attributes_of = writer(self._settings.attributes)
+        self._writes = path() is not Path.NONE
         self._tally = Tally()
         self._saw_ending = False
 
@@ -86,10 +87,10 @@ class CarbonSpanProcessor(SpanProcessor):
             if found is None:
                 return
             if found.footprint is not None:
-                new = attributes_of(found.footprint, self._settings.attributes)
+                new = self._attributes_of(found.footprint)
             else:
                 new = role_attributes(found.usage.role) if found.usage else {}
-            missed = write(span, new) if new and self._path is not Path.NONE else 0
-            self._tally.count(found.outcome.value, limited=missed > 0)
+            missed = write(span, new) if new and self._writes else 0
+            self._tally.count(found.outcome, limited=missed > 0)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self._tally.swallow(error)

@@ -62,6 +62,11 @@ class Resolver:
         self._cache: tuple[int, dict[tuple[int, int], tuple[Place, Intensity | None]]] = (-1, {})
         offline.load()
 
+    @property
+    def version(self) -> int:
+        """Changes whenever an hour may resolve to another value than before."""
+        return self._store.version
+
     def at(self, place: Place, start_ns: int, end_ns: int) -> Intensity | None:
         """Return the intensity at a place over a span (nanoseconds since 1970, UTC), weighted by its time in each hour.
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out: the names of attributes, and how they get onto a span."""
 
-from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes
+from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes, writer
 from carbonspan.telemetry.tally import Tally
 from carbonspan.telemetry.writeback import Path, path, read, write
 
@@ -17,4 +17,5 @@ __all__ = [
     "read",
     "role_attributes",
     "write",
+    "writer",
 ]

@@ -157,9 +157,14 @@ class _Writer:
 _WRITERS = {level: _Writer(level) for level in Level}
 
 
+def writer(level: Level) -> Callable[[Footprint], dict[str, Value]]:
+    """Return what `attributes_of` does at one level, for whoever does it often."""
+    return _WRITERS[level].write
+
+
 def attributes_of(footprint: Footprint, level: Level = Level.STANDARD) -> dict[str, Value]:
     """Return the attributes of an inference span, most important first; unknown values are left out."""
-    return _WRITERS[level].write(footprint)
+    return writer(level)(footprint)
 
 
 def role_attributes(role: Role) -> dict[str, Value]:

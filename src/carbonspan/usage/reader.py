@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carbonspan.usage import embedded, operations, providers
 from carbonspan.usage.counts import NOTHING, settle
 from carbonspan.usage.dialects import MARKERS, choose
+from carbonspan.usage.shapes import Case, shape_of
 from carbonspan.values import Role, Usage
 
 if TYPE_CHECKING:
     from carbonspan.usage.counts import Raw
     from carbonspan.usage.dialects import Dialect, Names, Source, TokenSet
     from carbonspan.usage.operations import Operation
+    from carbonspan.usage.shapes import Shape
 
 Get = Callable[[str], object]
 
@@ -46,7 +48,50 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
         attributes = dict(attributes)
     elif attributes.keys().isdisjoint(MARKERS):
         return None
-    dialect = choose(attributes, scope)
+    shape = shape_of(attributes, scope)
+    if shape is not None:
+        found = _by_shape(attributes, shape)
+        if found is not None:
+            return found
+    return _read(attributes, choose(attributes, scope) if shape is None else shape.dialect, shape)
+
+
+def _by_shape(attributes: dict[str, Any], shape: Shape) -> Usage | None:
+    """Return the usage of a span of a known shape and case; None where it takes the long way."""
+    try:
+        case = shape.cases[shape.identity(attributes)]
+    except (KeyError, TypeError):  # not met before, or a list where a text should be
+        return None
+    role, operation, provider, model, request_model, reading = case
+    get = attributes.get
+    counted = shape.counts
+    raw = (get(counted[0]), get(counted[1]), get(counted[2]), get(counted[3]), get(counted[4]), get(counted[5]))
+    if raw[0] is None or raw[1] is None or (shape.ambiguous and any(raw[at] is None for at in shape.ambiguous)):
+        return None  # something is missing: the long way knows where else to look
+    tokens_in, tokens_out, cached, cache_write, reasoning, problem = settle(
+        raw, reading, output_optional=operation.output_optional
+    )
+    response_id = get(shape.response_id, "")
+    return Usage(
+        role,
+        operation.name,
+        provider,
+        model,
+        request_model,
+        shape.dialect.id,
+        tokens_in,
+        tokens_out,
+        cached,
+        cache_write,
+        reasoning,
+        response_id[:_MAX_TEXT] if isinstance(response_id, str) and not response_id.isspace() else "",
+        False,  # noqa: FBT003 - by position, see Usage: naming its fields costs as much as the look-ups
+        problem,
+    )
+
+
+def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> Usage | None:
+    """Return the usage of any span, and let its shape remember what its texts decided."""
     get = attributes.get
     request_model = _text(get, dialect.request_model)
     model = _text(get, dialect.response_model) or request_model
@@ -58,7 +103,11 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
     if raw is None or source is None:
         counts = NOTHING
     else:
-        counts = settle(raw, source.reading(provider), output_optional=operation.output_optional)
+        reading = source.reading(provider)
+        counts = settle(raw, reading, output_optional=operation.output_optional)
+        if shape is not None:
+            case = Case(operation.role, operation, provider, model, request_model, reading)
+            shape.remember(shape.identity(attributes), case)
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER
