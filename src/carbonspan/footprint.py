@@ -14,6 +14,7 @@ log space (`values.product`): a guess about where an inference ran widens its re
 
 from __future__ import annotations
 
+from math import exp, log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.values import (
@@ -179,7 +180,24 @@ def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, know
         known: `rates(site, intensity)` where the caller has it already.
     """
     per_j = known or rates(site, intensity)
-    it_j = rate(energy.it_j)
+    emissions, facility = per_j.emissions_g, per_j.facility_wh
+    low_j, central_j, high_j = energy.it_j
+    central_g, central_wh = emissions.per_j.central * central_j, facility.per_j.central * central_j
+    if low_j <= NO_LOGARITHM or central_g <= NO_LOGARITHM or central_wh <= NO_LOGARITHM:
+        it_j = rate(energy.it_j)
+        return Footprint(usage, energy, site, intensity, per_j, emissions.times(it_j), facility.times(it_j))
+    # `Rate.times` written out, twice: every span comes through here, and the calls would cost as much as the logs.
+    below, above = log(central_j / low_j) ** 2, log(high_j / central_j) ** 2
     return Footprint(
-        usage, energy, site, intensity, per_j, per_j.emissions_g.times(it_j), per_j.facility_wh.times(it_j)
+        usage,
+        energy,
+        site,
+        intensity,
+        per_j,
+        Range(
+            central_g * exp(-sqrt(emissions.below + below)), central_g, central_g * exp(sqrt(emissions.above + above))
+        ),
+        Range(
+            central_wh * exp(-sqrt(facility.below + below)), central_wh, central_wh * exp(sqrt(facility.above + above))
+        ),
     )

@@ -56,31 +56,35 @@ def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
     entries beyond the span's attribute limit are left out, last first. Dropped counts survive.
     """
     old = span._attributes  # noqa: SLF001 - the one module that owns this, see above
-    if old and not new.keys().isdisjoint(old):
-        new = {key: value for key, value in new.items() if key not in old}
-    missed = max(0, len(new) - _headroom(span, old))
-    if missed:
-        new = dict(list(new.items())[:-missed])
+    bounded = isinstance(old, BoundedAttributes)
+    # The dict inside: the mapping around it answers each look-up by a call.
+    held: Mapping[str, Any] = old._dict if bounded else old or {}  # type: ignore[union-attr]  # noqa: SLF001
+    if not held.keys().isdisjoint(new):
+        new = {key: value for key, value in new.items() if key not in held}
+    missed = len(held) + len(new) - _limit(span, old)
+    if missed > 0:
+        missed = min(missed, len(new))
+        new = dict(list(new.items())[: len(new) - missed])
     if isinstance(span, Span) and span.is_recording():
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
         span.set_attributes(new)
-    elif isinstance(old, BoundedAttributes):
+    elif bounded:
         # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
         # over the old one in another thread is not disturbed.
-        limit = old.max_value_len
-        if limit is not None:
-            new = {key: value[:limit] if isinstance(value, str) else value for key, value in new.items()}
-        old._dict = {**old._dict, **new}  # noqa: SLF001
+        longest = old.max_value_len  # type: ignore[union-attr]
+        if longest is not None:
+            new = {key: value[:longest] if isinstance(value, str) else value for key, value in new.items()}
+        old._dict = {**held, **new}  # type: ignore[union-attr]  # noqa: SLF001
     else:
-        span._attributes = {**(old or {}), **new}  # noqa: SLF001
-    return missed
+        span._attributes = {**held, **new}  # noqa: SLF001
+    return max(0, missed)
 
 
-def _headroom(span: ReadableSpan, attributes: Any) -> int:
+def _limit(span: ReadableSpan, attributes: Any) -> int:
     limit = getattr(attributes, "maxlen", None)
     if limit is None:  # another processor bound a plain mapping, or the SDK has no limit
         limit = getattr(getattr(span, "_limits", None), "max_span_attributes", None)
-    return UNLIMITED if limit is None else max(0, limit - len(attributes or ()))
+    return UNLIMITED if limit is None else limit
 
 
 class _Probe(SpanProcessor):
@@ -145,6 +149,7 @@ def path() -> Path:
     except Exception:  # noqa: BLE001 - a private API may break in any way, and must not break the application
         _log.exception("carbonspan could not find out how this OpenTelemetry SDK takes attributes on ended spans")
     _log.warning(
-        "carbonspan: this OpenTelemetry SDK takes no attributes on ended spans; they are counted, not enriched"
+        "carbonspan: this OpenTelemetry SDK takes no attributes on ended spans; they are counted, not enriched. "
+        "Wrap the exporter instead: CarbonSpanExporter(exporter)"
     )
     return Path.NONE
