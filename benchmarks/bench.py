@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -118,8 +120,13 @@ def ecologits() -> Callable[[], None] | None:
 
 
 def import_ms(code: str) -> float:
-    command = [sys.executable, "-c", f"import time; t=time.perf_counter()\n{code}\nprint(time.perf_counter()-t)"]
-    return 1000 * min(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(10))  # noqa: S603
+    """Return the time of `code` in a fresh interpreter, bytecode written before, as for an installed package."""
+    timed = f"import time; t=time.perf_counter()\n{code}\nprint(time.perf_counter()-t)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, "-X", f"pycache_prefix={cache}", "-c", timed]
+        times = [subprocess.run(command, capture_output=True, check=True, env=environment).stdout for _ in range(11)]  # noqa: S603
+    return 1000 * min(map(float, times[1:]))
 
 
 def main() -> None:
@@ -159,8 +166,12 @@ def main() -> None:
     for name, ratio, aim in rows:
         sys.stdout.write(f"{name:62} {ratio:8.2f}  {aim}\n")
     sdk = import_ms("import opentelemetry.sdk.trace.export")
-    ours = import_ms("import opentelemetry.sdk.trace.export, carbonspan; carbonspan.CarbonSpanProcessor()")
-    sys.stdout.write(f"import and set-up beyond the SDK's own import: {ours - sdk:.0f} ms (aim: at most 60)\n")
+    ours = import_ms("import opentelemetry.sdk.trace.export, carbonspan")
+    ready = import_ms("import opentelemetry.sdk.trace.export, carbonspan; carbonspan.CarbonSpanProcessor()")
+    sys.stdout.write(f"{'import beyond the SDK/SDK':62} {(ours - sdk) / sdk:8.2f}  {ours - sdk:.0f} ms, at most 60\n")
+    sys.stdout.write(
+        f"{'import and a processor beyond the SDK/SDK':62} {(ready - sdk) / sdk:8.2f}  {ready - sdk:.0f} ms\n"
+    )
 
 
 if __name__ == "__main__":

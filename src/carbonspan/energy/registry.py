@@ -9,7 +9,6 @@ Entries are never removed, so that a span of an old model keeps its cost.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from carbonspan.energy import law, unknown, user
 from carbonspan.energy.bounds import widened
 from carbonspan.energy.coefficients import Coefficients
 from carbonspan.energy.names import MAX_NAME, normalise
+from carbonspan.energy.patterns import LazyPattern
 from carbonspan.tables import rows
 from carbonspan.values import Range
 
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    patterns: tuple[tuple[re.Pattern[str], Entry], ...]
+    patterns: tuple[tuple[LazyPattern, Entry], ...]
     classes: dict[str, Entry]
 
 
@@ -97,7 +97,7 @@ def _resized(entry: Entry, normalised: str) -> Entry:
 
 @cache
 def _bundle() -> _Bundle:
-    patterns: list[tuple[re.Pattern[str], Entry]] = []
+    patterns: list[tuple[LazyPattern, Entry]] = []
     classes: dict[str, Entry] = {}
     for row in rows("energy/coefficients.csv"):
         fresh = Range(*(float(row[f"j_per_input_token_{bound}"]) for bound in Range._fields))
@@ -119,7 +119,7 @@ def _bundle() -> _Bundle:
         if not entry.known:
             classes[entry.id] = entry
         else:
-            patterns.append((re.compile(row["pattern"]), entry))
+            patterns.append((LazyPattern(row["pattern"]), entry))
     return _Bundle(tuple(patterns), classes)
 
 
@@ -177,7 +177,7 @@ class Registry:
             if model.matches(raw, normalised):
                 return entry
         for pattern, entry in self._bundle.patterns:
-            if pattern.search(normalised):
+            if pattern.occurs_in(normalised):
                 return _resized(entry, normalised) if entry.tier == EMBEDDING else entry
         return self._stand_in(normalised, embedding=embedding)
 
