@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons dist picture docs bench clean
+.PHONY: help demo test check format test-pythons test-sdks dist picture docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -47,6 +47,9 @@ format: $(DEV) ## format and apply safe fixes
 test-pythons: ## the tests under every declared Python on this machine
 	@PYTHONS="$(PYTHONS)" sh tests/pythons.sh
 
+test-sdks: $(DEV) ## the write-back and the exporter on every OpenTelemetry SDK of the matrix
+	@PYTHON=.venv/bin/python sh tests/sdks.sh
+
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py
 
@@ -60,4 +63,4 @@ bench: $(DEV) ## what carbonspan costs, as ratios
 	@.venv/bin/python benchmarks/bench.py
 
 clean: ## remove environments and build output
-	@rm -rf .venv .venv-demo .venv-py* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-demo .venv-py* .venv-sdk* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache

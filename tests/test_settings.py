@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.settings import OPTIONS, Options, Settings
+from carbonspan.settings import OPTIONS, Options, Settings, check_environment
 from carbonspan.telemetry import Level
 from carbonspan.values import Basis
 
@@ -164,3 +164,11 @@ def test_any_environment_text_gives_settings_and_any_keyword_settings_or_value_e
         Settings.resolve({name: value}, {})
     except ValueError as error:
         assert name in str(error)  # noqa: PT017 - both outcomes are right
+
+
+def test_where_nobody_sees_an_exception_a_wrong_variable_is_refused_unless_a_keyword_overrides_it() -> None:
+    environ = {"CARBONSPAN_PUE": "nine", "CARBONSPAN_REGION": "EU"}
+    with pytest.raises(ValueError, match=r"^CARBONSPAN_PUE is 'nine' .*; allowed: a number from 1 to 3$"):
+        check_environment(environ, {})
+    check_environment(environ, {"pue": 1.2})
+    check_environment({"CARBONSPAN_PUE": " "}, {})

@@ -2,10 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Energy and carbon on every LLM span of an OpenTelemetry pipeline: what users import, nothing else."""
 
+from typing import TYPE_CHECKING, Any
+
 from carbonspan.estimate import estimate
+from carbonspan.exporter import CarbonSpanExporter
 from carbonspan.footprint import Footprint
 from carbonspan.processor import CarbonSpanProcessor
+from carbonspan.sampler import CarbonSampler
 from carbonspan.values import Range
 from carbonspan.version import __version__
 
-__all__ = ["CarbonSpanProcessor", "Footprint", "Range", "__version__", "estimate"]
+if TYPE_CHECKING:
+    from carbonspan.instrumentor import CarbonInstrumentor
+
+__all__ = [
+    "CarbonInstrumentor",
+    "CarbonSampler",
+    "CarbonSpanExporter",
+    "CarbonSpanProcessor",
+    "Footprint",
+    "Range",
+    "__version__",
+    "estimate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # OpenTelemetry's base class for instrumentors takes longer to import than all of carbonspan: only who asks pays.
+    if name == "CarbonInstrumentor":
+        from carbonspan.instrumentor import CarbonInstrumentor  # noqa: PLC0415
+
+        return CarbonInstrumentor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.enrich import Road
 from carbonspan.settings import Settings
-from carbonspan.telemetry import Path, Tally, path, read, role_attributes, write, writer
+from carbonspan.spans import additions, enrich
+from carbonspan.telemetry import Path, Tally, path, read, write, writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,19 +78,10 @@ class CarbonSpanProcessor(SpanProcessor):
 
     def _handle(self, span: ReadableSpan) -> None:
         try:
-            found = self._road.enrich(
-                read(span),
-                span.instrumentation_scope.name if span.instrumentation_scope else "",
-                span.start_time or span.end_time or 0,
-                span.end_time or 0,
-                span.resource.attributes,
-            )
+            found = enrich(self._road, span, read(span))
             if found is None:
                 return
-            if found.footprint is not None:
-                new = self._attributes_of(found.footprint)
-            else:
-                new = role_attributes(found.usage.role) if found.usage else {}
+            new = additions(found, self._attributes_of)
             missed = write(span, new) if new and self._writes else 0
             self._tally.count(found.outcome, limited=missed > 0)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application

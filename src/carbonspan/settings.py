@@ -307,3 +307,18 @@ def _resolve(option: Option, keyword: Any, environ: Mapping[str, str]) -> tuple[
         except (ValueError, TypeError, OverflowError, OSError) as error:
             _warn_once(f"carbonspan: {option.environment} is {_wrong(option, text, error)}. Using {_default(option)}")
     return option.default, "default"
+
+
+def check_environment(environ: Mapping[str, str], keywords: Mapping[str, Any]) -> None:
+    """Refuse what `Settings.resolve` would log and pass over: for paths on which a wrong option means no carbon.
+
+    Raises:
+        ValueError: for a wrong variable that no keyword overrides, naming it, its value and what is allowed.
+    """
+    for option in OPTIONS:
+        text = environ.get(option.environment, "").strip()
+        if text and keywords.get(option.name) is None:
+            try:
+                option.parse(text)
+            except (ValueError, TypeError, OverflowError, OSError) as error:
+                raise ValueError(f"{option.environment} is {_wrong(option, text, error)}") from error
