@@ -38,7 +38,7 @@ def attributes() -> str:
 def options() -> str:
     """Return the table of options."""
     return _table(
-        ("option", "environment variable", "default", "allowed", "meaning"),
+        ("keyword and declarative key", "environment variable", "default", "allowed", "meaning"),
         [(f"`{o.name}`", f"`{o.environment}`", f"`{_default(o.default)}`", o.allowed, o.meaning) for o in OPTIONS],
     )
 
