@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks dist picture docs bench clean
+.PHONY: help demo test check format test-pythons test-sdks dist picture docs bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -61,6 +61,9 @@ docs: $(DEV) ## regenerate the tables in docs/ that come from the code
 
 bench: $(DEV) ## what carbonspan costs, as ratios
 	@.venv/bin/python benchmarks/bench.py
+
+soak: $(DEV) ## ten million fuzzed spans: silent, and memory flat
+	@.venv/bin/python tests/soak.py
 
 clean: ## remove environments and build output
 	@rm -rf .venv .venv-demo .venv-py* .venv-sdk* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache
