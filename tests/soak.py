@@ -26,6 +26,10 @@ SEED = 20260301
 # Resident memory may move by this much once caches are full: 200 fuzzed shapes, hosts and models do not fill a tenth.
 MEGABYTES = 24.0
 _MB = 1024.0
+BOUNDS = (
+    ("carbon.emissions.low_grams", "carbon.emissions.grams", "carbon.emissions.high_grams"),
+    ("carbon.energy.low_wh", "carbon.energy.wh", "carbon.energy.high_wh"),
+)
 
 
 def recorded() -> list[tuple[str, dict[str, Any]]]:
@@ -85,10 +89,13 @@ class Watch(SpanProcessor):
     impossible = 0
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Count attributes of ours that no estimate can have."""
-        for name, value in (span.attributes or {}).items():
-            if name.startswith("carbon.") and isinstance(value, float) and not 0.0 <= value < math.inf:
-                self.impossible += 1
+        """Count spans with an attribute of ours that no estimate can have."""
+        ours = {name: value for name, value in (span.attributes or {}).items() if name.startswith("carbon.")}
+        numbers: dict[str, Any] = {name: value for name, value in ours.items() if not isinstance(value, str)}
+        if not all(0.0 <= value < math.inf for value in numbers.values()) or not all(
+            numbers[low] <= numbers[central] <= numbers[high] for low, central, high in BOUNDS if central in numbers
+        ):
+            self.impossible += 1
 
 
 def soak(spans: int) -> tuple[CarbonSpanProcessor, Watch, float]:
