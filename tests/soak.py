@@ -68,7 +68,8 @@ class Fuzz:
         rng = self._random
         return rng.choice(
             [
-                rng.randrange(-(10**6), 10**9),
+                rng.randrange(-1000, 0),
+                rng.randrange(10**9),
                 rng.random() * 10**6,
                 math.nan,
                 math.inf,
