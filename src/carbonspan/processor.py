@@ -13,6 +13,7 @@ from carbonspan.enrich import Road
 from carbonspan.settings import Settings
 from carbonspan.spans import additions, enrich
 from carbonspan.telemetry import Path, Tally, path, read, write, writer
+from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,10 @@ class CarbonSpanProcessor(SpanProcessor):
 
     def _handle(self, span: ReadableSpan) -> None:
         try:
-            found = enrich(self._road, span, read(span))
+            attributes = read(span)
+            if attributes.keys().isdisjoint(MARKERS):
+                return  # nearly every span of an application: nothing else is looked at
+            found = enrich(self._road, span, attributes)
             if found is None:
                 return
             new = additions(found, self._attributes_of)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from carbonspan.usage.dialects import MARKERS
 from carbonspan.usage.reader import read
 
-__all__ = ["read"]
+__all__ = ["MARKERS", "read"]
