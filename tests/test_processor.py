@@ -265,7 +265,7 @@ if child == 0:
     os._exit(0 if processor.counts() == {"enriched": 1} else 1)
 assert os.waitpid(child, 0)[1] == 0
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own code
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)  # noqa: S603 - our own code
 
 
 def test_an_sdk_that_takes_no_attributes_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def server() -> Iterator[str]:
 
 
 def _post(host: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=60)
     try:
         payload = body if isinstance(body, str) else json.dumps(body)
         connection.request("POST", path, payload, headers)

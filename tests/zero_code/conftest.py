@@ -65,7 +65,7 @@ class Collector:
                         self.spans.append(Received(span.name, plain))
             self._news.notify_all()
 
-    def wait_for(self, count: int, seconds: float = 15) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Received]:
         """Return the spans once there are `count` of them."""
         with self._news:
             assert self._news.wait_for(lambda: len(self.spans) >= count, seconds), self.spans
@@ -116,7 +116,7 @@ def run(environment: dict[str, str]) -> Run:
             cwd=APPS,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -139,7 +139,7 @@ class Served:
         for line in self.process.stderr:
             self.log.append(line)
 
-    def line_with(self, text: str, seconds: float = 15) -> str:
+    def line_with(self, text: str, seconds: float = 60) -> str:
         """Return the first line of the log with `text` in it, as soon as it is there."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -151,7 +151,7 @@ class Served:
 
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)  # all it forked as well: what they had to say has arrived
-        self.process.wait(10)
+        self.process.wait(60)
         self._reader.join()
         assert self.process.stderr is not None
         self.process.stderr.close()

@@ -20,7 +20,7 @@ def all_enriched(spans: list[Received]) -> bool:
 
 
 def get(url: str) -> int:
-    with urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+    with urlopen(url, timeout=60) as answer:  # noqa: S310 - loopback
         return int(answer.read())
 
 
