@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
 from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
+from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.telemetry.attributes import EMISSIONS
 from carbonspan.values import Role
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 # Places and hours whose conditions are kept: a process sees tens of places and, when replaying, weeks of hours.
 MAX_CONDITIONS = 4096
-NS_PER_HOUR = 3_600_000_000_000
 
 
 class _Conditions(NamedTuple):

@@ -23,6 +23,7 @@ from carbonspan.settings import Settings, check_environment
 from carbonspan.spans import additions, enrich
 from carbonspan.telemetry import Tally, writer
 from carbonspan.telemetry.attributes import EMISSIONS, ROLE
+from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,16 +119,11 @@ class CarbonSpanExporter(_Around):
 
     def _add(self, attributes: dict[str, Any], new: Mapping[str, Any]) -> int:
         """Add what is new and fits, most important first; return how many did not fit."""
-        if not attributes.keys().isdisjoint(new):
-            new = {key: value for key, value in new.items() if key not in attributes}
         limit = self._limits.max_span_attributes
-        # A span that holds more shows that its provider has another limit, which is not known: then all is added.
-        missed = 0 if limit is None or len(attributes) > limit else max(0, len(attributes) + len(new) - limit)
-        if missed:
-            new = dict(list(new.items())[: len(new) - missed])
-        longest = self._limits.max_span_attribute_length
-        if longest is not None:
-            new = {key: value[:longest] if isinstance(value, str) else value for key, value in new.items()}
+        if limit is None or len(attributes) > limit:
+            # A span that holds more shows that its provider has another limit, which is not known: then all is added.
+            limit = UNLIMITED
+        new, missed = fitting(new, attributes, limit, self._limits.max_span_attribute_length)
         attributes.update(new)
         return missed
 

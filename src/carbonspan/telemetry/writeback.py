@@ -59,25 +59,36 @@ def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
     bounded = isinstance(old, BoundedAttributes)
     # The dict inside: the mapping around it answers each look-up by a call.
     held: Mapping[str, Any] = old._dict if bounded else old or {}  # type: ignore[union-attr]  # noqa: SLF001
-    if not held.keys().isdisjoint(new):
-        new = {key: value for key, value in new.items() if key not in held}
-    missed = len(held) + len(new) - _limit(span, old)
-    if missed > 0:
-        missed = min(missed, len(new))
-        new = dict(list(new.items())[: len(new) - missed])
+    longest = old.max_value_len if bounded else None  # type: ignore[union-attr]
+    new, missed = fitting(new, held, _limit(span, old), longest)
     if isinstance(span, Span) and span.is_recording():
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
         span.set_attributes(new)
     elif bounded:
         # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
         # over the old one in another thread is not disturbed.
-        longest = old.max_value_len  # type: ignore[union-attr]
-        if longest is not None:
-            new = {key: value[:longest] if isinstance(value, str) else value for key, value in new.items()}
         old._dict = {**held, **new}  # type: ignore[union-attr]  # noqa: SLF001
     else:
         span._attributes = {**held, **new}  # noqa: SLF001
-    return max(0, missed)
+    return missed
+
+
+def fitting(
+    new: Mapping[str, Any], held: Mapping[str, Any], limit: int, longest: int | None
+) -> tuple[Mapping[str, Any], int]:
+    """Return what of `new` may be added to the attributes `held`, and how many of its entries found no room.
+
+    Names that are taken stay the user's and are left out, uncounted; what goes beyond `limit` attributes is left out,
+    last first; texts are cut to `longest` characters.
+    """
+    if not held.keys().isdisjoint(new):
+        new = {key: value for key, value in new.items() if key not in held}
+    missed = min(max(0, len(held) + len(new) - limit), len(new))
+    if missed:
+        new = dict(list(new.items())[: len(new) - missed])
+    if longest is not None:
+        new = {key: value[:longest] if isinstance(value, str) else value for key, value in new.items()}
+    return new, missed
 
 
 def _limit(span: ReadableSpan, attributes: Any) -> int:
