@@ -23,7 +23,7 @@ $(DEV): pyproject.toml constraints.txt
 	@echo "making the development environment (.venv), once"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install $(PIP_QUIET) --upgrade 'pip>=25.1'
-	@.venv/bin/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[demo,ecologits]' --group dev
+	@.venv/bin/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[demo,ecologits,cost]' --group dev
 	@touch $@
 
 demo: $(DEMO) ## an agent under two variants, real SDKs, loopback only

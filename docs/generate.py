@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from carbonspan import grid
 from carbonspan.settings import OPTIONS
-from carbonspan.telemetry import ATTRIBUTES
+from carbonspan.telemetry import ATTRIBUTES, LABELS, METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +62,26 @@ def sources() -> str:
     )
 
 
-TABLES: dict[str, Callable[[], str]] = {"attributes": attributes, "options": options, "grid sources": sources}
+def metrics() -> str:
+    """Return the table of metrics."""
+    return _table(
+        ("metric", "kind", "unit", "meaning", "own label"),
+        [(f"`{m.name}`", m.kind, m.unit, m.meaning, f"`{m.label}`" if m.label else "–") for m in METRICS],
+    )
+
+
+def labels() -> str:
+    """Return the table of the labels that all metrics share."""
+    return _table(("label", "meaning"), [(f"`{name}`", meaning) for name, meaning in LABELS])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "attributes": attributes,
+    "grid sources": sources,
+    "labels": labels,
+    "metrics": metrics,
+    "options": options,
+}
 MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 

@@ -21,7 +21,7 @@ for version in ${PYTHONS:-3.10 3.11 3.12 3.13 3.14}; do
         "$python" -m venv "$environment"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-            -e '.[demo,ecologits]' --group dev
+            -e '.[demo,ecologits,cost]' --group dev
         touch "$environment/.ready"
     fi
     echo "== Python $version"

@@ -14,6 +14,8 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined] # the module is typed as a whole
     BaseInstrumentor,
 )
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -390,6 +392,21 @@ def test_it_works_without_opentelemetrys_instrumentation() -> None:
         )
         == "object True 1"
     )
+
+
+def test_metrics_go_to_the_meter_provider_that_is_given() -> None:
+    reader = InMemoryMetricReader()
+    provider, _ = make_provider()
+    CarbonInstrumentor().instrument(
+        tracer_provider=provider, meter_provider=MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    )
+    trace.get_tracer("test", tracer_provider=provider).start_span("chat gpt-4o", attributes=CHAT).end()
+    CarbonInstrumentor().uninstrument()
+    data = reader.get_metrics_data()
+    assert data is not None
+    assert "carbon.request.emissions" in {
+        m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics
+    }
 
 
 def test_a_forked_child_does_not_wait_for_a_lock_of_its_parent() -> None:

@@ -243,7 +243,7 @@ def test_whatever_breaks_inside_is_counted_and_logged_once(
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(processor._road, "enrich", broken)
+    monkeypatch.setattr(processor._step, "note_of", broken)
     with caplog.at_level(logging.WARNING, "carbonspan"):
         assert end_span(processor, CHAT).attributes == CHAT
         assert end_span(processor, CHAT).attributes == CHAT
@@ -253,17 +253,28 @@ def test_whatever_breaks_inside_is_counted_and_logged_once(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a platform without fork has no child to protect")
 def test_a_child_forked_while_another_thread_counts_does_not_wait_for_it() -> None:
-    code = """
+    code = f"""
 import os, signal
+from opentelemetry.sdk.trace import TracerProvider
 from carbonspan import CarbonSpanProcessor
 processor = CarbonSpanProcessor()
-processor._tally._lock.acquire()  # as a thread that does not exist in the child
+provider = TracerProvider(shutdown_on_exit=False)
+provider.add_span_processor(processor)
+tracer = provider.get_tracer({SCOPE!r})
+tracer.start_span("chat", attributes={CHAT!r}).end()
+assert processor.counts() == {{"enriched": 1}}
+tracer.start_span("chat", attributes={CHAT!r}).end()
+books = processor._step._books
+for lock in (books._tally._lock, books._instruments._lock):
+    lock.acquire()  # as a thread that does not exist in the child
 child = os.fork()
 if child == 0:
-    signal.alarm(10)
-    processor._tally.count("enriched")
-    os._exit(0 if processor.counts() == {"enriched": 1} else 1)
+    signal.alarm(60)
+    assert processor.counts() == {{}}, "what the parent counted, and what waited, is the parent's"
+    tracer.start_span("chat", attributes={CHAT!r}).end()
+    os._exit(0 if processor.counts() == {{"enriched": 1}} else 1)
 assert os.waitpid(child, 0)[1] == 0
+assert processor.counts() == {{"enriched": 2}}
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)  # noqa: S603 - our own code
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given, strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk._configuration import _import_sampler
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -63,7 +66,9 @@ class Pipeline:
     """A provider with carbonspan and an exporter behind it."""
 
     def __init__(self, sampler: Sampler, *, batch: bool = False, seed: int = 1) -> None:
-        self.carbon = CarbonSpanProcessor()
+        self.reader = InMemoryMetricReader()
+        meters = MeterProvider(metric_readers=[self.reader], resource=Resource.get_empty(), shutdown_on_exit=False)
+        self.carbon = CarbonSpanProcessor(meter_provider=meters)
         self.exporter = InMemorySpanExporter()
         self.provider = TracerProvider(
             sampler=sampler, resource=Resource.get_empty(), shutdown_on_exit=False, id_generator=Seeded(seed)
@@ -73,6 +78,20 @@ class Pipeline:
             BatchSpanProcessor(self.exporter) if batch else SimpleSpanProcessor(self.exporter)
         )
         self.tracer = self.provider.get_tracer(SCOPE)
+
+    def totals(self) -> dict[str, float]:
+        """Return the total of every metric but the durations, which are real time."""
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return {
+            metric.name: math.fsum(
+                getattr(point, "sum", getattr(point, "value", 0.0)) for point in metric.data.data_points
+            )
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name != "carbon.request.duration"
+        }
 
     def exported(self) -> int:
         self.provider.shutdown()
@@ -265,6 +284,9 @@ def test_counts_are_exact_at_one_percent_against_all() -> None:
     sampled = Pipeline(CarbonSampler(ParentBasedTraceIdRatio(0.01)))
     workload(sampled, 2000)
     assert sampled.carbon.counts() == counts
+    totals, of_sampled = everything.totals(), sampled.totals()
+    assert totals["carbon.request.emissions"] > 0.0
+    assert of_sampled == totals  # to the last digit
 
     # Of 2,000 traces, 20 are expected with a standard deviation of 4.4; every sampled trace is whole.
     without = Pipeline(ParentBasedTraceIdRatio(0.01))

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk._configuration import _import_exporters
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import (
     ConcurrentMultiSpanProcessor,
@@ -32,7 +34,7 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, Level, Path, path
+from carbonspan.telemetry import ATTRIBUTES, METRICS, Level, Path, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -265,6 +267,26 @@ def test_an_sdk_whose_hook_may_mutate(
     assert list(seen.attributes) == [*CHAT, "carbon.emissions.grams", "carbon.energy.wh"]
     assert StillRecording.by_public_api == ["carbon.emissions.grams", "carbon.energy.wh"]
     assert processor.counts() == {"enriched": 1, "attribute_limit": 1}
+
+
+def test_metrics_of_the_span_in_the_same_collection() -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(CarbonSpanProcessor(meter_provider=meters))
+    for spans in (1, 2):
+        span = provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT)
+        span.end()
+        data = reader.get_metrics_data()
+        assert data is not None
+        found = {
+            m.name: m.data.data_points[0] for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics
+        }
+        assert {m.name for m in METRICS} - set(found) <= {"carbon.request.cost", "carbon.emissions.avoided"}
+        emissions: Any = found["carbon.request.emissions"]
+        assert (emissions.count, len(emissions.explicit_bounds)) == (spans, 15)
+        assert emissions.exemplars[-1].span_id == span.get_span_context().span_id
+        assert getattr(found["carbonspan.spans"], "value", None) == spans
 
 
 def test_this_sdks_configurator_takes_the_exporter_plugin() -> None:

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
 from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
 from carbonspan.grid.hours import NS_PER_HOUR
+from carbonspan.lanes import Kind, Lanes
 from carbonspan.telemetry.attributes import EMISSIONS
 from carbonspan.values import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from carbonspan.energy import EnergyModel
+    from carbonspan.energy import Charge, EnergyModel
     from carbonspan.footprint import Footprint
     from carbonspan.settings import Settings
-    from carbonspan.values import Intensity, Place, Site, Usage
+    from carbonspan.values import Energy, Intensity, Place, Site, Usage
 
 # Places and hours whose conditions are kept: a process sees tens of places and, when replaying, weeks of hours.
 MAX_CONDITIONS = 4096
+# Combinations of model, place and hour whose common part is kept, so that what is laid out for one serves all.
+MAX_SHARED = 4096
 
 
 class _Conditions(NamedTuple):
@@ -54,8 +57,13 @@ class Enrichment(NamedTuple):
     """What the road found: the footprint only where something was emitted and counted."""
 
     outcome: str
-    usage: Usage | None = None
+    uncounted: Usage | None = None  # what was read of a span without a footprint
     footprint: Footprint | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the span says was consumed."""
+        return self.uncounted if self.footprint is None else self.footprint.usage
 
 
 class Road:
@@ -79,7 +87,13 @@ class Road:
         self._locator = locator
         self._resolver = resolver
         self._pue = pue
+        # How the model charges by the token, where it does: then spans of one kind share all but their counts.
+        self._charge: Callable[[Usage], Charge] | None = getattr(energy_model, "charge", None)
         self._known: dict[tuple[int, int], tuple[Place, int, _Conditions | None]] = {}
+        self._shared: dict[tuple[Any, ...], footprints.Shared] = {}
+        self._lanes = Lanes(resolver)
+        self.known = self._lanes.find
+        """Returns outcome and footprint of a span whose kind was met before, as `enrich` would; `None` for others."""
 
     @classmethod
     def of(cls, settings: Settings) -> Road:
@@ -114,6 +128,16 @@ class Road:
             end_ns: End; where it lies before the start, the start's hour is used.
             resource: Attributes of the span's resource.
         """
+        found = self.known(attributes, scope, start_ns, end_ns, resource)
+        if found is not None:
+            return Enrichment(found[0], None, found[1])
+        return self.long_way(attributes, scope, start_ns, end_ns, resource)
+
+    def long_way(
+        self, attributes: Mapping[str, Any], scope: str, start_ns: int, end_ns: int, resource: Mapping[str, Any]
+    ) -> Enrichment | None:
+        """Return what `enrich` does, without a look at what was met before, and remember it."""
+        version = self._resolver.version
         usage = usages.read(attributes, scope)
         if usage is None:
             return None
@@ -125,7 +149,16 @@ class Road:
         if footprint is None:
             return Enrichment(Outcome.NO_INTENSITY, usage)
         outcome = Outcome.ENRICHED if footprint.energy.model_known else Outcome.UNKNOWN_MODEL
-        return Enrichment(outcome, usage, footprint)
+        hour = start_ns // NS_PER_HOUR
+        if self._charge is not None and _hour_of_end(start_ns, end_ns) == hour:
+            # Spans that are like this one, in this hour, take a lane from now on.
+            shape = usages.shape_of(attributes, scope)
+            case = None if shape is None else shape.case(attributes)
+            if shape is not None and case is not None:
+                charge = self._charge(footprint.shared.usage)
+                kind = Kind(case, hour, version, resource, outcome, footprint.shared, charge)
+                self._lanes.remember(attributes, scope, shape, self._locator.telling, kind)
+        return Enrichment(outcome, None, footprint)
 
     def locate(self, attributes: Mapping[str, Any], usage: Usage, resource: Mapping[str, Any]) -> Place:
         """Return where an inference ran, as far as its span, the settings and the resource tell."""
@@ -140,7 +173,7 @@ class Road:
     def footprint(self, usage: Usage, place: Place, start_ns: int, end_ns: int) -> Footprint | None:
         """Return the footprint of a usable `usage` at `place`, or `None` where the settings refuse every intensity."""
         hour = start_ns // NS_PER_HOUR
-        if end_ns > start_ns and (end_ns - 1) // NS_PER_HOUR != hour:
+        if _hour_of_end(start_ns, end_ns) != hour:
             conditions = self._conditions_over(place, start_ns, end_ns)
         else:
             # By identity of the place: a locator returns one object for equal calls, and hashing its fields would cost
@@ -155,8 +188,18 @@ class Road:
             conditions = entry[2]
         if conditions is None:
             return None
-        site, intensity, rates = conditions
-        return footprints.compute(usage, self._energy_model.estimate(usage), site, intensity, rates)
+        return self._footprint(usage, self._energy_model.estimate(usage), conditions)
+
+    def _footprint(self, usage: Usage, energy: Energy, conditions: _Conditions) -> Footprint:
+        found = footprints.compute(usage, energy, *conditions)
+        # One object for all that are alike, so that what is laid out for one by its identity serves the others.
+        key = (*usage[:6], *energy[2:], id(conditions.rates))
+        shared = self._shared.get(key)
+        if shared is None or shared.rates is not conditions.rates:
+            if len(self._shared) >= MAX_SHARED:
+                self._shared.clear()
+            shared = self._shared[key] = found.shared
+        return found._replace(shared=shared)
 
     def _conditions_over(self, place: Place, start_ns: int, end_ns: int) -> _Conditions | None:
         intensity = self._resolver.at(place, start_ns, end_ns)
@@ -164,6 +207,11 @@ class Road:
             return None
         site = sites.site_of(place, pue_override=self._pue)
         return _Conditions(site, intensity, footprints.rates(site, intensity))
+
+
+def _hour_of_end(start_ns: int, end_ns: int) -> int:
+    """Return the hour a span ends in; one that ends at once, or before it starts, ends in its first."""
+    return (end_ns - 1 if end_ns > start_ns else start_ns) // NS_PER_HOUR
 
 
 _INFERENCE = Role.INFERENCE  # looking a member up on its class runs Python code, on 3.11

@@ -18,16 +18,16 @@ from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_PROTOCOL,
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from carbonspan.enrich import Outcome, Road
+from carbonspan.enrich import Outcome
 from carbonspan.settings import Settings, check_environment
-from carbonspan.spans import additions, enrich
-from carbonspan.telemetry import Tally, writer
+from carbonspan.spans import Step
 from carbonspan.telemetry.attributes import EMISSIONS, ROLE
 from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from opentelemetry.metrics import MeterProvider
     from typing_extensions import Unpack
 
     from carbonspan.settings import Options
@@ -71,29 +71,29 @@ class CarbonSpanExporter(_Around):
 
     Args:
         inner: The exporter to wrap.
+        meter_provider: As of `CarbonSpanProcessor`.
         **options: As of `CarbonSpanProcessor`.
 
     Raises:
         ValueError: for a wrong option, naming it, its value and what is allowed.
     """
 
-    def __init__(self, inner: SpanExporter, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, inner: SpanExporter, *, meter_provider: MeterProvider | None = None, **options: Unpack[Options]
+    ) -> None:
         super().__init__(inner)
-        self._settings = Settings.resolve(options, os.environ)
-        self._road = Road.of(self._settings)
-        self._attributes_of = writer(self._settings.attributes)
+        self._step = Step(Settings.resolve(options, os.environ), meter_provider)
         # The limits a provider was given in code are not public: these are the environment's, and the SDK's defaults.
         self._limits = SpanLimits()
-        self._tally = Tally()
 
     @property
     def settings(self) -> Settings:
         """The options in force."""
-        return self._settings
+        return self._step.settings
 
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
-        return self._tally.counts()
+        return self._step.counts()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""
@@ -103,17 +103,17 @@ class CarbonSpanExporter(_Around):
         try:
             attributes: dict[str, Any] = dict(span.attributes or {})
             if EMISSIONS in attributes or ROLE in attributes:
-                self._tally.count(Outcome.ALREADY)
+                self._step.note((Outcome.ALREADY, None, None, 0, 0), False, attributes, None)  # noqa: FBT003 - nothing was missed
                 return span
-            found = enrich(self._road, span, attributes)
-            if found is None:
+            note = self._step.note_of(span, attributes)
+            if note is None:
                 return span
-            new = additions(found, self._attributes_of)
+            new = self._step.additions(note)
             missed = self._add(attributes, new)
             copy = _Copy(span, attributes) if new else span
-            self._tally.count(found.outcome, limited=missed > 0)
+            self._step.note(note, missed > 0, attributes, span.context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the span must be exported
-            self._tally.swallow(error)
+            self._step.swallow(error)
             return span
         return copy
 

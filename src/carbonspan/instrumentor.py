@@ -33,7 +33,9 @@ else:
 _log = logging.getLogger("carbonspan")
 
 # What those who call instrumentors hand to all of them alike, and what concerns only instrumentors of other packages.
-_NOT_OPTIONS = frozenset({"skip_dep_check", "raise_exception_on_conflict", "meter_provider", "logger_provider"})
+_NOT_OPTIONS = frozenset({"skip_dep_check", "raise_exception_on_conflict", "logger_provider"})
+# What says where telemetry goes, and nothing of how: a call with these alone asks for nothing new.
+_PROVIDERS = frozenset({"tracer_provider", "meter_provider"})
 
 # Under both ways to set the global provider, the call and OTEL_PYTHON_TRACER_PROVIDER, and reached also by those who
 # imported `set_tracer_provider` before (opentelemetry/trace/__init__.py, 1.32 to 1.45).
@@ -83,13 +85,13 @@ class CarbonInstrumentor(_Base):
         """Start to enrich. A second call changes nothing; never raises.
 
         Args:
-            **kwargs: The options of `carbonspan.settings.OPTIONS`; `tracer_provider`, to use another than the global
-                one. What callers hand to every instrumentor is passed over.
+            **kwargs: The options of `carbonspan.settings.OPTIONS`; `tracer_provider` and `meter_provider`, to use
+                others than the global ones. What callers hand to every instrumentor is passed over.
         """
         try:
             with self._lock:
                 options = {name: value for name, value in kwargs.items() if name not in _NOT_OPTIONS}
-                if self._is_instrumented_by_opentelemetry or (self._refused and not options):
+                if self._is_instrumented_by_opentelemetry or (self._refused and not options.keys() - _PROVIDERS):
                     # A declarative file is applied first, and opentelemetry-instrument calls again, without options:
                     # what the file said stands, also where it was wrong.
                     _log.debug("carbonspan: instrumented already")

@@ -5,24 +5,25 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from carbonspan.enrich import Road
 from carbonspan.settings import Settings
-from carbonspan.spans import additions, enrich
-from carbonspan.telemetry import Path, Tally, path, read, write, writer
+from carbonspan.spans import Step
+from carbonspan.telemetry import Path, path, read, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan, Span
     from typing_extensions import Unpack
 
     from carbonspan.settings import Options
+    from carbonspan.telemetry.journal import Note
 
 
 class CarbonSpanProcessor(SpanProcessor):
@@ -34,6 +35,7 @@ class CarbonSpanProcessor(SpanProcessor):
     Its hooks never raise, wait or touch the network.
 
     Args:
+        meter_provider: Where its metrics go; by default to the application's global provider, whenever it is set.
         **options: See `carbonspan.settings.OPTIONS`. An option left out comes from its environment variable, else
             from its default.
 
@@ -41,22 +43,20 @@ class CarbonSpanProcessor(SpanProcessor):
         ValueError: for a wrong option, naming it, its value and what is allowed.
     """
 
-    def __init__(self, **options: Unpack[Options]) -> None:
-        self._settings = Settings.resolve(options, os.environ)
-        self._road = Road.of(self._settings)
-        self._attributes_of = writer(self._settings.attributes)
+    def __init__(self, *, meter_provider: MeterProvider | None = None, **options: Unpack[Options]) -> None:
+        self._step = Step(Settings.resolve(options, os.environ), meter_provider)
+        self._onto = self._step.writer.onto
         self._writes = path() is not Path.NONE
-        self._tally = Tally()
         self._saw_ending = False
 
     @property
     def settings(self) -> Settings:
         """The options in force."""
-        return self._settings
+        return self._step.settings
 
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
-        return self._tally.counts()
+        return self._step.counts()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Do nothing: token counts are known at the end."""
@@ -82,11 +82,20 @@ class CarbonSpanProcessor(SpanProcessor):
             attributes = read(span)
             if attributes.keys().isdisjoint(MARKERS):
                 return  # nearly every span of an application: nothing else is looked at
-            found = enrich(self._road, span, attributes)
-            if found is None:
+            note = self._step.note_of(span, attributes)
+            if note is None:
                 return
-            new = additions(found, self._attributes_of)
-            missed = write(span, new) if new and self._writes else 0
-            self._tally.count(found.outcome, limited=missed > 0)
+            missed = self._write(span, attributes, note) if self._writes else 0
+            self._step.note(note, missed > 0, attributes, span.context)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
-            self._tally.swallow(error)
+            self._step.swallow(error)
+
+    def _write(self, span: ReadableSpan, attributes: Mapping[str, Any], note: Note) -> int:
+        """Write what a span gets; return how many attributes did not fit."""
+        footprint = note[1]
+        if footprint is not None:
+            merged, added = self._onto(attributes, footprint)
+            if replace(span, attributes, merged, added):
+                return 0
+        new = self._step.additions(note)
+        return write(span, new) if new else 0

@@ -45,6 +45,8 @@ class Options(TypedDict, total=False):
     pue: float
     energy: str | EnergyModel
     models: Mapping[str, Mapping[str, Any]] | str | Path
+    metrics: bool
+    cohorts: str | list[str] | tuple[str, ...]
 
 
 class Option(NamedTuple):
@@ -217,6 +219,20 @@ OPTIONS: tuple[Option, ...] = (
         "in the environment as JSON or the path of a JSON file",
         "Your own models, by parameters or by measured joules per token. They win over the registry.",
     ),
+    Option(
+        "metrics",
+        True,  # noqa: FBT003 - the value of a row, not an argument
+        _boolean,
+        "true, false",
+        "Whether metrics go to the application's meter provider (docs/metrics.md).",
+    ),
+    Option(
+        "cohorts",
+        (),
+        _texts,
+        "names of span attributes, such as user.cohort,customer.tier,app.feature",
+        "Attributes of LLM spans that become labels of the metrics; at most 100 values of each, then `other`.",
+    ),
 )
 
 _BY_NAME = {option.name: option for option in OPTIONS}
@@ -235,6 +251,8 @@ class Settings:
     pue: float | None
     energy: str | EnergyModel
     models: Mapping[str, Mapping[str, Any]]
+    metrics: bool
+    cohorts: tuple[str, ...]
     origins: Mapping[str, str]  # option -> keyword, environment, default: what `doctor` shows
 
     @classmethod

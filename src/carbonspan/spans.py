@@ -6,32 +6,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from carbonspan.telemetry import role_attributes
+from carbonspan.enrich import Road
+from carbonspan.telemetry import Books, role_attributes, writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from carbonspan.enrich import Enrichment, Road
-    from carbonspan.footprint import Footprint
+    from carbonspan.settings import Settings
     from carbonspan.telemetry.attributes import Value
+    from carbonspan.telemetry.journal import Note
 
 
-def enrich(road: Road, span: ReadableSpan, attributes: Mapping[str, Any]) -> Enrichment | None:
-    """Return what a span emitted, or `None` where it is no LLM span; `attributes` are its own, however they were read.
+class Step:
+    """Works out what spans get under one set of settings, and notes what became of them."""
 
-    A span without a start takes the hour of its end.
-    """
-    scope = span.instrumentation_scope
-    end_ns = span.end_time or 0
-    return road.enrich(
-        attributes, scope.name if scope else "", span.start_time or end_ns, end_ns, span.resource.attributes
-    )
+    def __init__(self, settings: Settings, meter_provider: MeterProvider | None = None) -> None:
+        self.settings = settings
+        self._road = Road.of(settings)
+        self._known = self._road.known
+        self._books = Books(metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider)
+        self.writer = writer(settings.attributes)
+        self.note = self._books.note
+        self.swallow = self._books.swallow
+        self.counts = self._books.counts
 
+    def note_of(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Note | None:
+        """Return what became of a span with these attributes, `None` where it is no LLM span.
 
-def additions(found: Enrichment, attributes_of: Callable[[Footprint], dict[str, Value]]) -> dict[str, Value]:
-    """Return the attributes to add, most important first: a footprint's, or the role of a span that is not counted."""
-    if found.footprint is not None:
-        return attributes_of(found.footprint)
-    return role_attributes(found.usage.role) if found.usage else {}
+        A span without a start takes the hour of its end.
+        """
+        scope = span.instrumentation_scope
+        end_ns = span.end_time or 0
+        start_ns = span.start_time or end_ns
+        name, resource = scope.name if scope else "", span.resource.attributes
+        known = self._known(attributes, name, start_ns, end_ns, resource)
+        if known is not None:
+            outcome, footprint = known
+            return outcome, footprint, None, start_ns, end_ns
+        found = self._road.long_way(attributes, name, start_ns, end_ns, resource)
+        return None if found is None else (found.outcome, found.footprint, found.uncounted, start_ns, end_ns)
+
+    def additions(self, note: Note) -> dict[str, Value]:
+        """Return what a span gets, most important first: a footprint's attributes, else its role if that says why."""
+        _, footprint, uncounted, _, _ = note
+        if footprint is not None:
+            return self.writer.of(footprint)
+        return role_attributes(uncounted.role) if uncounted else {}

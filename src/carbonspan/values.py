@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -149,6 +149,14 @@ class Usage(NamedTuple):
     def usable(self) -> bool:
         """Whether energy can be estimated: both totals are known."""
         return self.input_tokens is not None and self.output_tokens is not None and not self.problem
+
+
+Counts: TypeAlias = "tuple[int | None, int | None, int | None, int | None, int | None, str]"
+"""Consistent token counts: input (with cached and cache-written tokens), output (with reasoning), cached, cache write,
+reasoning; and the problem. The order is that of `Usage`. A plain tuple: it lives for a microsecond."""
+
+Joules: TypeAlias = "tuple[float, float, float, float]"
+"""IT-level energy as it is worked out: low, central and high bound, and what the cached input avoided."""
 
 
 class Energy(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.usage.counts import MAX_TOKENS, NOTHING, Raw, Reading, count, settle
+from carbonspan.usage.counts import MAX_TOKENS, NOTHING, Raw, Reading, _settled, count, settle
 
 UNKNOWN = Reading()
 INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)
@@ -152,3 +152,19 @@ def test_settled_counts_are_consistent(given_counts: Raw, reading: Reading, outp
     assert (problem == "") == (tokens_in is not None and tokens_out is not None and tokens_in + tokens_out > 0) or (
         problem == "invalid_usage"
     )
+
+
+plain = st.none() | st.booleans() | st.integers(-2, 50) | st.sampled_from([MAX_TOKENS + 1, 5.0, "7", ""])
+
+
+@given(
+    st.tuples(plain, plain, plain, plain, plain, plain),
+    st.builds(Reading, st.sampled_from([True, False, None]), st.sampled_from([True, False, None]), st.booleans()),
+    st.booleans(),
+)
+def test_the_short_way_comes_to_what_the_long_one_does(
+    raw: tuple[object, object, object, object, object, object],
+    reading: Reading,
+    optional: bool,  # noqa: FBT001
+) -> None:
+    assert settle(raw, reading, optional) == _settled(raw, reading, output_optional=optional)

@@ -17,7 +17,12 @@ from carbonspan.telemetry import Path, path
 from carbonspan.version import METHOD_VERSION, __version__
 
 PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-exporter-otlp-proto-grpc")
-EXTRAS = {"cli": ("click", "rich"), "demo": ("openai", "anthropic"), "ecologits": ("ecologits",)}
+EXTRAS = {
+    "cli": ("click", "rich"),
+    "cost": ("genai-prices",),
+    "demo": ("openai", "anthropic"),
+    "ecologits": ("ecologits",),
+}
 
 
 class _Collected(logging.Handler):

@@ -12,9 +12,10 @@ from carbonspan.energy.ecologits import EcoLogitsModel
 from carbonspan.energy.model import EnergyModel
 from carbonspan.energy.names import normalise
 from carbonspan.energy.registry import Entry, Registry, default_registry
-from carbonspan.energy.tokens import TokenModel
+from carbonspan.energy.tokens import Charge, TokenModel
 
 __all__ = [
+    "Charge",
     "CheckedModel",
     "Coefficients",
     "EcoLogitsModel",

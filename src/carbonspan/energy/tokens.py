@@ -7,14 +7,14 @@ E = e_in x fresh x (1 + n_in / 110,000) + e_cached x cached + e_out x output, at
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from carbonspan.energy.registry import EMBEDDING, Registry, default_registry
-from carbonspan.values import Energy, Range
+from carbonspan.values import ZERO, Energy, Range
 
 if TYPE_CHECKING:
     from carbonspan.energy.registry import Entry
-    from carbonspan.values import Usage
+    from carbonspan.values import Joules, Usage
 
 # Attention costs as much as the weights at about 110,000 tokens of context (a 70B model with grouped queries); it gives
 # the 1.8-fold rise per token from 10,000 to 100,000 that Epoch AI finds. How much energy does ChatGPT use?, 2025,
@@ -23,6 +23,39 @@ _CONTEXT_TOKENS = 110_000.0
 _ENCODING: Final = frozenset({"embeddings", "rerank"})
 # No span has that many; beyond it a whole number need not fit a float.
 _MAX_TOKENS = 10**15
+
+
+class Charge(NamedTuple):
+    """What each token of a model costs: spans of one model in one use share it, and each adds its own counts."""
+
+    j_per_token: tuple[float, ...]  # output, fresh input, cached input: low, central and high of each, server level
+    encodes: bool
+    texts: Energy  # the entry, its evidence and the method; its joules are nothing
+
+    def joules(self, tokens_in: int, tokens_out: int, read: int | None, written: int | None) -> Joules:
+        """Return the energy of one inference at the server.
+
+        Cached input the span does not report (None) is charged as fresh at the central and high value. All of it may
+        have been read from a cache, so at the low bound a token costs the lesser of a fresh one's low and a cached
+        one's central value. Not so for encoders, which have no such cache, nor for tokens written to the cache.
+        """
+        tokens_cached = read or 0
+        if not (0 <= tokens_cached <= tokens_in <= _MAX_TOKENS and 0 <= tokens_out <= _MAX_TOKENS):
+            tokens_in, tokens_out = _clamped(tokens_in, _MAX_TOKENS), _clamped(tokens_out, _MAX_TOKENS)
+            tokens_cached = _clamped(tokens_cached, tokens_in)
+        out_low, out, out_high, fresh_low, fresh, fresh_high, cached_low, cached, cached_high = self.j_per_token
+        context = 1.0 if self.encodes else 1.0 + tokens_in / _CONTEXT_TOKENS
+        weighted = (tokens_in - tokens_cached) * context
+        low_in = fresh_low * weighted
+        if read is None and not self.encodes:
+            kept = _clamped(written or 0, tokens_in)
+            low_in = fresh_low * context * kept + min(fresh_low * context, cached) * (tokens_in - kept)
+        return (
+            low_in + cached_low * tokens_cached + out_low * tokens_out,
+            fresh * weighted + cached * tokens_cached + out * tokens_out,
+            fresh_high * weighted + cached_high * tokens_cached + out_high * tokens_out,
+            max(0.0, fresh * context - cached) * tokens_cached if tokens_cached else 0.0,
+        )
 
 
 class TokenModel:
@@ -49,42 +82,22 @@ class TokenModel:
                 return requested
         return entry
 
-    def estimate(self, usage: Usage) -> Energy:
-        """Return the energy of one inference in joules at the server.
-
-        Cached input the span does not report (None) is charged as fresh at the central and high value. All of it may
-        have been read from a cache, so at the low bound a token costs the lesser of a fresh one's low and a cached
-        one's central value. Not so for encoders, which have no such cache, nor for tokens written to the cache.
-        """
+    def charge(self, usage: Usage) -> Charge:
+        """Return what tokens cost in a usage like this one, whatever its counts."""
         entry = self.entry(usage)
         output, fresh, cached = entry.coefficients
-        tokens_in, tokens_out, read = usage.input_tokens or 0, usage.output_tokens or 0, usage.cached_input_tokens
-        tokens_cached = read or 0
-        if not (0 <= tokens_cached <= tokens_in <= _MAX_TOKENS and 0 <= tokens_out <= _MAX_TOKENS):
-            tokens_in, tokens_out = _clamped(tokens_in, _MAX_TOKENS), _clamped(tokens_out, _MAX_TOKENS)
-            tokens_cached = _clamped(tokens_cached, tokens_in)
         # The texts of an embedding request do not attend to one another: its total is no context length.
         encodes = entry.tier == EMBEDDING or usage.operation in _ENCODING
-        context = 1.0 if encodes else 1.0 + tokens_in / _CONTEXT_TOKENS
-        weighted = (tokens_in - tokens_cached) * context
-        low_in = fresh.low * weighted
-        if read is None and not encodes:
-            written = _clamped(usage.cache_write_tokens or 0, tokens_in)
-            low_in = fresh.low * context * written + min(fresh.low * context, cached.central) * (tokens_in - written)
-        # By position: naming seven fields costs as much as the arithmetic.
-        return Energy(
-            Range(
-                low_in + cached.low * tokens_cached + output.low * tokens_out,
-                fresh.central * weighted + cached.central * tokens_cached + output.central * tokens_out,
-                fresh.high * weighted + cached.high * tokens_cached + output.high * tokens_out,
-            ),
-            max(0.0, fresh.central * context - cached.central) * tokens_cached if tokens_cached else 0.0,
-            entry.id,
-            entry.known,
-            entry.tier,
-            entry.evidence,
-            self._method,
+        texts = Energy(ZERO, 0.0, entry.id, entry.known, entry.tier, entry.evidence, self._method)
+        return Charge((*output, *fresh, *cached), encodes, texts)
+
+    def estimate(self, usage: Usage) -> Energy:
+        """Return the energy of one inference in joules at the server."""
+        charge = self.charge(usage)
+        low_j, central_j, high_j, avoided_j = charge.joules(
+            usage.input_tokens or 0, usage.output_tokens or 0, usage.cached_input_tokens, usage.cache_write_tokens
         )
+        return charge.texts._replace(it_j=Range(low_j, central_j, high_j), avoided_it_j=avoided_j)
 
 
 def _clamped(count: int, most: int) -> int:

@@ -117,6 +117,11 @@ class Locator:
         _model_prefixes()
         self._found: dict[tuple[Any, ...], Place | _SelfHosted] = {}
 
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The names of the span attributes that may tell a place."""
+        return self._attributes
+
     def locate(
         self,
         attributes: Mapping[str, Any],

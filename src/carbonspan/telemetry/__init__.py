@@ -3,18 +3,23 @@
 """What goes out: the names of attributes, and how they get onto a span."""
 
 from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes, writer
-from carbonspan.telemetry.tally import Tally
-from carbonspan.telemetry.writeback import Path, path, read, write
+from carbonspan.telemetry.books import Books
+from carbonspan.telemetry.metrics import LABELS, METRICS, Metric
+from carbonspan.telemetry.writeback import Path, path, read, replace, write
 
 __all__ = [
     "ATTRIBUTES",
+    "LABELS",
+    "METRICS",
     "Attribute",
+    "Books",
     "Level",
+    "Metric",
     "Path",
-    "Tally",
     "attributes_of",
     "path",
     "read",
+    "replace",
     "role_attributes",
     "write",
     "writer",

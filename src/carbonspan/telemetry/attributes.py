@@ -9,16 +9,17 @@ made from this table. OpenTelemetry has no convention for carbon yet, and the `g
 from __future__ import annotations
 
 from enum import Enum
-from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from carbonspan.footprint import Footprint
 from carbonspan.values import Role
 from carbonspan.version import METHOD_NAME, METHOD_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from carbonspan.footprint import Footprint, Rates
+    from carbonspan.footprint import Shared
 
     Value = str | int | float | bool
 
@@ -44,7 +45,7 @@ class Attribute(NamedTuple):
     name: str
     unit: str  # UCUM where there is one
     level: Level
-    path: str  # where a Footprint has the value; one that is None there is not written
+    path: str  # where a Footprint has the value: a field of its own, or what it shares with others; None is not written
     meaning: str
     fixed: str = ""  # the value itself, where it is the same for every span
 
@@ -52,8 +53,8 @@ class Attribute(NamedTuple):
 _MIN, _STD, _FULL = Level
 
 ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute(EMISSIONS, "g", _MIN, "emissions_g.central", "CO2e, operational + embodied, central"),
-    Attribute("carbon.energy.wh", "W.h", _MIN, "energy_wh.central", "energy at the facility (IT x PUE)"),
+    Attribute(EMISSIONS, "g", _MIN, "emissions_central_g", "CO2e, operational + embodied, central"),
+    Attribute("carbon.energy.wh", "W.h", _MIN, "energy_central_wh", "energy at the facility (IT x PUE)"),
     Attribute(
         "carbon.intensity.g_per_kwh",
         "g/(kW.h)",
@@ -68,14 +69,14 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "intensity.quality.value",
         "measured, estimated, forecast, stale, profile, annual or mix",
     ),
-    Attribute("carbon.emissions.low_grams", "g", _STD, "emissions_g.low", "lower bound of the emissions"),
-    Attribute("carbon.emissions.high_grams", "g", _STD, "emissions_g.high", "upper bound of the emissions"),
+    Attribute("carbon.emissions.low_grams", "g", _STD, "emissions_low_g", "lower bound of the emissions"),
+    Attribute("carbon.emissions.high_grams", "g", _STD, "emissions_high_g", "upper bound of the emissions"),
     Attribute("carbon.model.evidence", "", _STD, "energy.evidence", "grade A (measured) to E (class default)"),
     Attribute("carbon.model.id", "", _STD, "energy.model_id", "the coefficient entry that was used"),
     Attribute("carbon.region.name", "", _STD, "site.place.region", "where the inference ran, as far as known"),
     Attribute("carbon.region.method", "", _STD, "site.place.method", "how the region was known"),
-    Attribute("carbon.emissions.operational_grams", "g", _STD, "central_operational_g", "CO2e of the electricity"),
-    Attribute("carbon.emissions.embodied_grams", "g", _STD, "central_embodied_g", "share of making the hardware"),
+    Attribute("carbon.emissions.operational_grams", "g", _STD, "operational_central_g", "CO2e of the electricity"),
+    Attribute("carbon.emissions.embodied_grams", "g", _STD, "embodied_central_g", "share of making the hardware"),
     Attribute(
         "carbon.emissions.avoided_grams",
         "g",
@@ -83,9 +84,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "avoided_g",
         "CO2e not emitted thanks to cached input; absent where not reported",
     ),
-    Attribute("carbon.energy.low_wh", "W.h", _STD, "energy_wh.low", "lower bound of the energy"),
-    Attribute("carbon.energy.high_wh", "W.h", _STD, "energy_wh.high", "upper bound of the energy"),
-    Attribute("carbon.water.ml", "mL", _STD, "central_water_ml", "water consumed, on-site + off-site"),
+    Attribute("carbon.energy.low_wh", "W.h", _STD, "energy_low_wh", "lower bound of the energy"),
+    Attribute("carbon.energy.high_wh", "W.h", _STD, "energy_high_wh", "upper bound of the energy"),
+    Attribute("carbon.water.ml", "mL", _STD, "water_central_ml", "water consumed, on-site + off-site"),
     Attribute("carbon.intensity.zone", "", _STD, "intensity.zone", "grid zone or mix"),
     Attribute("carbon.intensity.source", "", _STD, "intensity.source", "source of the intensity"),
     Attribute("carbon.intensity.hour", "", _STD, "intensity.hour_text", "hour the intensity describes, RFC 3339 UTC"),
@@ -96,75 +97,100 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("carbon.method.boundary", "", _FULL, "", "what the value contains", BOUNDARY),
     Attribute("carbon.method.nature", "", _FULL, "", "what the value is: an estimate", NATURE),
     Attribute("carbon.site.pue", "1", _FULL, "site.pue.central", "facility energy per IT energy"),
-    Attribute("carbon.usage.input_tokens", "{token}", _FULL, "usage.input_tokens", "all input, cached included"),
-    Attribute("carbon.usage.output_tokens", "{token}", _FULL, "usage.output_tokens", "all output, reasoning included"),
+    Attribute("carbon.usage.input_tokens", "{token}", _FULL, "input_tokens", "all input, cached included"),
+    Attribute("carbon.usage.output_tokens", "{token}", _FULL, "output_tokens", "all output, reasoning included"),
     Attribute(
         "carbon.usage.cached_input_tokens",
         "{token}",
         _FULL,
-        "usage.cached_input_tokens",
+        "cached_input_tokens",
         "input read from a prompt cache; absent where not reported",
     ),
     Attribute(
         "carbon.usage.reasoning_tokens",
         "{token}",
         _FULL,
-        "usage.reasoning_tokens",
+        "reasoning_tokens",
         "part of the output; absent where not reported",
     ),
 )
 
-# Sites and hours whose part of the attributes is kept: what `enrich.Road` keeps of their rates.
+# Kinds of footprint whose part of the attributes is kept: what `enrich.Road` keeps of them.
 _MAX_TEMPLATES = 4096
 # What a span may not report: then it is unknown, and not written.
-_MAY_LACK = ("carbon.emissions.avoided_grams", "carbon.usage.cached_input_tokens", "carbon.usage.reasoning_tokens")
-# What these say is the same for all spans of one site and hour.
-_SHARED = ("site.", "intensity.")
+_CACHED = ("carbon.emissions.avoided_grams", "carbon.usage.cached_input_tokens")
+_REASONING = ("carbon.usage.reasoning_tokens",)
 
 
-class _Writer:
-    """Makes the attributes of one level: what a site and an hour share is laid out once, in the order of the table."""
+class Writer:
+    """Makes the attributes of one level: what footprints share is laid out once, in the order of the table."""
 
     def __init__(self, level: Level) -> None:
         levels = list(Level)
-        rows = [a for a in ATTRIBUTES if levels.index(a.level) <= levels.index(level)]
-        own = [a for a in rows if not a.fixed and not a.path.startswith(_SHARED)]
-        self._rows = rows
-        self._names = tuple(a.name for a in own)
-        self._values: Callable[[Footprint], tuple[Value, ...]] = attrgetter(*(a.path for a in own))
-        self._may_lack = tuple(a.name for a in own if a.name in _MAY_LACK)
-        self._templates: dict[int, tuple[Rates, dict[str, Value]]] = {}
+        self._rows = [a for a in ATTRIBUTES if levels.index(a.level) <= levels.index(level)]
+        own = [a for a in self._rows if a.path in Footprint._fields]
+        # What a footprint lacks decides which rows it has: two may be missing, so there are four selections.
+        self._selections = {
+            (cached, reasoning): _Selection(
+                [a for a in own if not (cached and a.name in _CACHED) and not (reasoning and a.name in _REASONING)]
+            )
+            for cached in (False, True)
+            for reasoning in (False, True)
+        }
+        self._templates: dict[tuple[int, bool, bool], tuple[Shared, dict[str, Value], _Selection]] = {}
 
-    def write(self, footprint: Footprint) -> dict[str, Value]:
-        # By identity of the rates, of which there is one for each site and hour; the entry keeps it alive.
-        entry = self._templates.get(id(footprint.rates))
+    def onto(self, held: Mapping[str, Any], footprint: Footprint) -> tuple[dict[str, Any], int]:
+        """Return `held` with the footprint's attributes after it, and how many these are.
+
+        A name that is taken is overwritten, and shows as a result that is shorter than the sum.
+        """
+        template, selection = self._template(footprint)
+        merged = {**held, **template}
+        merged.update(zip(selection.names, selection.values(footprint)))  # noqa: B905 - of one length by construction
+        return merged, len(template)
+
+    def of(self, footprint: Footprint) -> dict[str, Value]:
+        """Return the attributes alone, most important first."""
+        return self.onto({}, footprint)[0]
+
+    def _template(self, footprint: Footprint) -> tuple[dict[str, Value], _Selection]:
+        shared = footprint[0]
+        # By identity: footprints of one kind hold one object. The entry keeps it alive, so that its id stays its own.
+        key = (id(shared), footprint.cached_input_tokens is None, footprint.reasoning_tokens is None)
+        entry = self._templates.get(key)
         if entry is None:
             if len(self._templates) >= _MAX_TEMPLATES:
                 self._templates.clear()
-            entry = self._templates[id(footprint.rates)] = (footprint.rates, self._template(footprint))
-        written = entry[1].copy()
-        written.update(zip(self._names, self._values(footprint)))  # noqa: B905 - of one length by construction
-        if self._may_lack:
-            for name in self._may_lack:
-                if written[name] is None:
-                    del written[name]
-        return written
+            entry = self._templates[key] = (shared, *self._laid_out(footprint))
+        return entry[1], entry[2]
 
-    def _template(self, footprint: Footprint) -> dict[str, Value]:
-        return {a.name: a.fixed or attrgetter(a.path)(footprint) for a in self._rows}
+    def _laid_out(self, footprint: Footprint) -> tuple[dict[str, Value], _Selection]:
+        values = {a.name: a.fixed or attrgetter(a.path)(footprint) for a in self._rows}
+        selection = self._selections[footprint.cached_input_tokens is None, footprint.reasoning_tokens is None]
+        return {name: value for name, value in values.items() if value is not None}, selection
 
 
-_WRITERS = {level: _Writer(level) for level in Level}
+class _Selection:
+    """Names of attributes, and how to take their values off a footprint."""
+
+    def __init__(self, rows: list[Attribute]) -> None:
+        self.names = tuple(a.name for a in rows)
+        self.values: Callable[[Footprint], tuple[Value, ...]] = itemgetter(
+            *(Footprint._fields.index(a.path) for a in rows)
+        )
 
 
-def writer(level: Level) -> Callable[[Footprint], dict[str, Value]]:
-    """Return what `attributes_of` does at one level, for whoever does it often."""
-    return _WRITERS[level].write
+_WRITERS = {level: Writer(level) for level in Level}
+
+
+def writer(level: Level) -> Writer:
+    """Return the writer of a level, for whoever writes often."""
+    return _WRITERS[level]
 
 
 def attributes_of(footprint: Footprint, level: Level = Level.STANDARD) -> dict[str, Value]:
     """Return the attributes of an inference span, most important first; unknown values are left out."""
-    return writer(level)(footprint)
+    return writer(level).of(footprint)
 
 
 def role_attributes(role: Role) -> dict[str, Value]:

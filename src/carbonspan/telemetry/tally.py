@@ -35,6 +35,7 @@ class Tally:
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
+        self._counts = Counter()  # each process counts its own
 
     def count(self, outcome: str, *, limited: bool = False) -> None:
         """Count one span; `limited` where it lacked room for some or all attributes."""

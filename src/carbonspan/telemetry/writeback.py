@@ -49,6 +49,27 @@ def read(span: ReadableSpan) -> Mapping[str, Any]:
     return attributes or {}
 
 
+def replace(span: Any, held: Mapping[str, Any], merged: dict[str, Any], added: int) -> bool:
+    """Put `merged` in place of the attributes `held` on an ended span, as `write` would; return whether that was all.
+
+    It is on nearly every span: `held` is what `read` gave, no name of the `added` ones was taken, there is room for
+    all, and nothing is cut. Elsewhere the span stays as it is, for `write` to see to.
+    """
+    old = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    if (
+        type(old) is BoundedAttributes
+        and old._dict is held  # noqa: SLF001
+        and old.max_value_len is None
+        and len(held) + added == len(merged) <= (UNLIMITED if old.maxlen is None else old.maxlen)
+        and not span.is_recording()
+    ):
+        # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
+        # over the old one in another thread is not disturbed.
+        old._dict = merged  # noqa: SLF001
+        return True
+    return False
+
+
 def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
     """Put `new` on an ended or ending span; return how many of its entries did not fit.
 
@@ -65,8 +86,6 @@ def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
         span.set_attributes(new)
     elif bounded:
-        # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
-        # over the old one in another thread is not disturbed.
         old._dict = {**held, **new}  # type: ignore[union-attr]  # noqa: SLF001
     else:
         span._attributes = {**held, **new}  # noqa: SLF001

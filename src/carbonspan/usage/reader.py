@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from carbonspan.usage.dialects import Dialect, Names, Source, TokenSet
     from carbonspan.usage.operations import Operation
     from carbonspan.usage.shapes import Shape
+    from carbonspan.values import Counts
 
 Get = Callable[[str], object]
 
@@ -58,20 +59,12 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
 
 def _by_shape(attributes: dict[str, Any], shape: Shape) -> Usage | None:
     """Return the usage of a span of a known shape and case; None where it takes the long way."""
-    try:
-        case = shape.cases[shape.identity(attributes)]
-    except (KeyError, TypeError):  # not met before, or a list where a text should be
+    case = shape.case(attributes)
+    found = None if case is None else counts_of(attributes, shape, case)
+    if case is None or found is None:
         return None
-    role, operation, provider, model, request_model, reading = case
-    get = attributes.get
-    counted = shape.counts
-    raw = (get(counted[0]), get(counted[1]), get(counted[2]), get(counted[3]), get(counted[4]), get(counted[5]))
-    if raw[0] is None or raw[1] is None or (shape.ambiguous and any(raw[at] is None for at in shape.ambiguous)):
-        return None  # something is missing: the long way knows where else to look
-    tokens_in, tokens_out, cached, cache_write, reasoning, problem = settle(
-        raw, reading, output_optional=operation.output_optional
-    )
-    response_id = get(shape.response_id, "")
+    role, operation, provider, model, request_model, _ = case
+    (tokens_in, tokens_out, cached, cache_write, reasoning, problem), response_id = found
     return Usage(
         role,
         operation.name,
@@ -84,10 +77,23 @@ def _by_shape(attributes: dict[str, Any], shape: Shape) -> Usage | None:
         cached,
         cache_write,
         reasoning,
-        response_id[:_MAX_TEXT] if isinstance(response_id, str) and not response_id.isspace() else "",
+        response_id,
         False,  # noqa: FBT003 - by position, see Usage: naming its fields costs as much as the look-ups
         problem,
     )
+
+
+def counts_of(attributes: Mapping[str, Any], shape: Shape, case: Case) -> tuple[Counts, str] | None:
+    """Return the counts and the response id of a span of a known shape and case; None where it takes the long way."""
+    get = attributes.get
+    counted = shape.counts
+    raw = (get(counted[0]), get(counted[1]), get(counted[2]), get(counted[3]), get(counted[4]), get(counted[5]))
+    if raw[0] is None or raw[1] is None or (shape.ambiguous and any(raw[at] is None for at in shape.ambiguous)):
+        return None  # something is missing: the long way knows where else to look
+    response_id = get(shape.response_id, "")
+    if type(response_id) is not str or len(response_id) > _MAX_TEXT or response_id.isspace():
+        response_id = _text(get, (shape.response_id,))
+    return settle(raw, case.reading, case.operation.output_optional), response_id
 
 
 def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> Usage | None:
@@ -104,10 +110,9 @@ def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> 
         counts = NOTHING
     else:
         reading = source.reading(provider)
-        counts = settle(raw, reading, output_optional=operation.output_optional)
+        counts = settle(raw, reading, operation.output_optional)
         if shape is not None:
-            case = Case(operation.role, operation, provider, model, request_model, reading)
-            shape.remember(shape.identity(attributes), case)
+            shape.remember(attributes, Case(operation.role, operation, provider, model, request_model, reading))
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER

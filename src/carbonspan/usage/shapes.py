@@ -51,14 +51,28 @@ class Shape(NamedTuple):
     counts: Names  # where input, output, cached, cache write, reasoning and total are
     ambiguous: tuple[int, ...]  # which of these have a second name to look under where the first holds nothing
     response_id: str
-    identity: Callable[[Mapping[str, Any]], Any]  # the values that decide the case
+    deciding: Names  # whose values decide the case
+    identity: Callable[[Mapping[str, Any]], Any]  # these values
     cases: dict[Any, Case]
 
-    def remember(self, identity: Any, case: Case) -> None:
-        """Keep what a combination of values decides, if it is one of short texts and there is room."""
-        values = identity if type(identity) is tuple else (identity,)
-        if len(self.cases) < _MAX_CASES and all(type(v) is str and len(v) <= _MAX_TEXT for v in values):
+    def case(self, attributes: Mapping[str, Any]) -> Case | None:
+        """Return what the span's texts decide, if that is known."""
+        try:
+            return self.cases.get(self.identity(attributes))
+        except TypeError:  # a list where a text should be
+            return None
+
+    def remember(self, attributes: Mapping[str, Any], case: Case) -> None:
+        """Keep what a span's texts decide, if they are short and there is room."""
+        identity = self.identity(attributes)
+        if len(self.cases) < _MAX_CASES and memorable(identity):
             self.cases[identity] = case
+
+
+def memorable(identity: Any) -> bool:
+    """Return whether the values of some attributes may be kept: short texts, that is."""
+    values = identity if type(identity) is tuple else (identity,)
+    return all(type(value) is str and len(value) <= _MAX_TEXT for value in values)
 
 
 _shapes: dict[tuple[str, ...], Shape | None] = {}
@@ -116,6 +130,7 @@ def _shape(attributes: Mapping[str, Any], dialect: Dialect) -> Shape | None:
         counts=tuple(next(iter(there(names)), _ABSENT) for names in fields),
         ambiguous=tuple(at for at, names in enumerate(fields) if len(there(names)) > 1),
         response_id=ids[0] if ids else _ABSENT,
+        deciding=identity,
         identity=itemgetter(*identity),
         cases={},
     )

@@ -1,0 +1,148 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cost: what a span says, in every spelling, else the list price, equal to what `genai-prices` itself computes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from carbonspan import estimate
+from carbonspan.telemetry import cost
+
+if TYPE_CHECKING:
+    from carbonspan.footprint import Footprint
+
+AT = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+AT_NS = int(AT.timestamp()) * 10**9
+
+genai_prices = pytest.importorskip("genai_prices", reason="genai-prices needs Python 3.11")
+
+
+@pytest.mark.parametrize("name", cost.ATTRIBUTES)
+def test_every_spelling_is_read(name: str) -> None:
+    value: Any = json.dumps({"input": 0.1, "total": 0.25}) if name.startswith("langfuse") else 0.25
+    assert cost.usd(cost.stated({"gen_ai.request.model": "m", name: value})) == 0.25
+
+
+def test_a_cost_in_another_currency_is_not_dollars() -> None:
+    span = {"gen_ai.usage.cost.amount": 0.25, "gen_ai.usage.cost.currency": "EUR"}
+    assert cost.stated(span) is None
+    assert cost.stated(span | {"gen_ai.usage.cost.currency": "USD"}) == 0.25
+    assert cost.stated(span | {"operation.cost": 0.3}) == 0.3
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, -1, float("nan"), float("inf"), 1e9, "much", "{", '{"total": "x"}', "[1]", '{"input": 1}', [1], "NaN"],
+    ids=str,
+)
+def test_what_is_no_cost_is_none(value: object) -> None:
+    assert cost.usd(value) is None
+
+
+@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.floats())))
+def test_any_value_is_a_plausible_number_or_none(value: object) -> None:
+    found = cost.usd(value)
+    assert found is None or 0.0 <= found <= cost.MAX_USD
+
+
+def footprint(model: str, provider: str = "", tokens: tuple[int, int, int] = (1200, 300, 1000)) -> Footprint:
+    return estimate(
+        model=model, provider=provider, input_tokens=tokens[0], output_tokens=tokens[1], cached_input_tokens=tokens[2]
+    )
+
+
+def test_nothing_is_imported_while_a_span_waits() -> None:
+    prices = cost.Prices()
+    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=False) is None
+    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True) is not None
+    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=False) is not None
+
+
+def test_the_price_of_one_call_by_hand() -> None:
+    # gpt-4o: 2.50 USD per million fresh, 1.25 cached, 10 output (OpenAI's price list, 2026).
+    found = cost.Prices().usd(footprint("gpt-4o-2024-08-06", "openai"), AT_NS, idle=True)
+    assert found == pytest.approx((200 * 2.5 + 1000 * 1.25 + 300 * 10) / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "gpt-4o"),
+        ("azure.ai.openai", "gpt-4o"),
+        ("anthropic", "claude-sonnet-4-5-20250929"),
+        ("aws.bedrock", "anthropic.claude-3-5-haiku-20241022-v1:0"),
+        ("gcp.gemini", "gemini-2.5-flash"),
+        ("gcp.vertex_ai", "gemini-2.5-pro"),
+        ("mistral_ai", "mistral-large-latest"),
+        ("x_ai", "grok-4"),
+        ("deepseek", "deepseek-chat"),
+        ("groq", "llama-3.3-70b-versatile"),
+    ],
+)
+def test_opentelemetrys_provider_names_find_their_prices(provider: str, model: str) -> None:
+    assert cost.Prices().usd(footprint(model, provider), AT_NS, idle=True)
+
+
+def test_a_model_without_a_price_costs_an_unknown_sum() -> None:
+    prices = cost.Prices()
+    assert [prices.usd(footprint("my-own-model"), AT_NS, idle=True) for _ in range(2)] == [None, None]
+
+
+def token_models() -> list[tuple[str, str]]:
+    from genai_prices.data import providers  # noqa: PLC0415 - the package may be missing
+
+    # What is charged by token alone: no searches, images, seconds.
+    kinds = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"}
+    found = []
+    for provider in providers:
+        for model in provider.models:
+            price = model.get_prices(AT)
+            named = {key for key, value in vars(price).items() if value is not None and not key.startswith("_")}
+            if named <= kinds and "input_mtok" in named:
+                found.append((provider.id, model.id))
+    return found
+
+
+def test_every_model_priced_by_the_token_costs_what_the_package_says() -> None:
+    prices = cost.Prices()
+    models = token_models()
+    assert len(models) > 300
+    compared = 0
+    for provider, model in models:
+        for tokens in ((1200, 300, 0), (1200, 300, 1000), (250_000, 10, 100_000), (300_000, 4000, 0)):
+            try:
+                expected = genai_prices.calc_price(
+                    genai_prices.Usage(input_tokens=tokens[0], output_tokens=tokens[1], cache_read_tokens=tokens[2]),
+                    model,
+                    provider_id=provider,
+                    genai_request_timestamp=AT,
+                )
+            except LookupError:
+                continue  # an id that no rule answers to
+            if (expected.provider.id, expected.model.id) != (provider, model):
+                continue  # an id that another model's rule answers to
+            found = prices.usd(footprint(model, provider, tokens), AT_NS, idle=True)
+            assert found == pytest.approx(float(expected.total_price), rel=1e-9, abs=1e-15), (provider, model, tokens)
+            compared += 1
+    assert compared > 1000
+
+
+def test_the_memory_of_prices_is_bounded() -> None:
+    prices = cost.Prices()
+    one = footprint("gpt-4o", "openai")
+    for i in range(cost._MAX_MODELS + 10):
+        usage = one.shared.usage._replace(model=f"m{i}")
+        prices.usd(one._replace(shared=one.shared._replace(usage=usage)), AT_NS, idle=True)
+    assert len(prices._known) <= cost._MAX_MODELS
+
+
+def test_without_the_package_there_is_no_list_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carbonspan.telemetry.cost.find_spec", lambda _name: None)
+    prices = cost.Prices()
+    assert (prices.installed, prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True)) == (False, None)
