@@ -76,8 +76,8 @@ def test_the_second_span_of_a_kind_takes_a_lane() -> None:
     one.enrich(CHAT, "s", NOON_NS, NOON_NS + 1, {})
     found = one.known(CHAT | {"gen_ai.usage.output_tokens": 301}, "s", NOON_NS, NOON_NS + 1, {})
     assert found is not None
-    outcome, footprint = found
-    assert (outcome, footprint.output_tokens) == ("enriched", 301)
+    kind, footprint = found
+    assert (kind.outcome, footprint.output_tokens) == ("enriched", 301)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_
 from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.lanes import Kind, Lanes
 from carbonspan.telemetry.attributes import EMISSIONS
+from carbonspan.telemetry.cost import NAMES as COST_NAMES
 from carbonspan.values import Role
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class Road:
         self._charge: Callable[[Usage], Charge] | None = getattr(energy_model, "charge", None)
         self._known: dict[tuple[int, int], tuple[Place, int, _Conditions | None]] = {}
         self._shared: dict[tuple[Any, ...], footprints.Shared] = {}
-        self._lanes = Lanes(resolver)
+        self._lanes = Lanes(resolver.store)
         self.known = self._lanes.find
-        """Returns outcome and footprint of a span whose kind was met before, as `enrich` would; `None` for others."""
+        """Returns kind and footprint of a span whose kind was met before, as `enrich` would; `None` for others."""
 
     @classmethod
     def of(cls, settings: Settings) -> Road:
@@ -130,7 +131,8 @@ class Road:
         """
         found = self.known(attributes, scope, start_ns, end_ns, resource)
         if found is not None:
-            return Enrichment(found[0], None, found[1])
+            kind, footprint = found
+            return Enrichment(kind.outcome, None, footprint)
         return self.long_way(attributes, scope, start_ns, end_ns, resource)
 
     def long_way(
@@ -156,7 +158,8 @@ class Road:
             case = None if shape is None else shape.case(attributes)
             if shape is not None and case is not None:
                 charge = self._charge(footprint.shared.usage)
-                kind = Kind(case, hour, version, resource, outcome, footprint.shared, charge)
+                tells_cost = not COST_NAMES.isdisjoint(attributes)
+                kind = Kind(case, hour, version, resource, outcome, footprint.shared, charge, tells_cost)
                 self._lanes.remember(attributes, scope, shape, self._locator.telling, kind)
         return Enrichment(outcome, None, footprint)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from carbonspan.energy import Charge
     from carbonspan.footprint import Footprint, Shared
-    from carbonspan.grid import Resolver
+    from carbonspan.grid import HourStore
     from carbonspan.usage import Case, Shape
 
 # Lanes, and kinds in each: programs that name an attribute or a model per request must not grow them.
@@ -39,6 +39,7 @@ class Kind(NamedTuple):
     outcome: str
     shared: Shared
     charge: Charge
+    tells_cost: bool  # whether a span of this kind has an attribute that may say what it cost
 
 
 class _Lane(NamedTuple):
@@ -50,14 +51,14 @@ class _Lane(NamedTuple):
 class Lanes:
     """The lanes of one road. Bounded; safe between threads, since entries are only ever replaced whole."""
 
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
+    def __init__(self, store: HourStore) -> None:
+        self._store = store
         self._lanes: dict[tuple[str, ...], _Lane] = {}
 
     def find(
         self, attributes: Mapping[str, Any], scope: str, start_ns: int, end_ns: int, resource: Mapping[str, Any]
-    ) -> tuple[str, Footprint] | None:
-        """Return outcome and footprint of a span of a known kind; `None` where it takes the long way."""
+    ) -> tuple[Kind, Footprint] | None:
+        """Return the kind of a span, if it was met before, and its footprint; `None` where it takes the long way."""
         lane = self._lanes.get((scope, *attributes))
         if lane is None:
             return None
@@ -66,11 +67,11 @@ class Lanes:
             kind = kinds[identity(attributes)]
         except (KeyError, TypeError):  # not met before, or a list where a text should be
             return None
-        case, hour, version, known_resource, outcome, shared, charge = kind
+        case, hour, version, known_resource, _, shared, charge, _ = kind
         if (
             start_ns // NS_PER_HOUR != hour
             or (end_ns > start_ns and (end_ns - 1) // NS_PER_HOUR != hour)
-            or version != self._resolver.version
+            or version != self._store.version
             or (resource is not known_resource and resource != known_resource)
         ):
             return None
@@ -81,7 +82,7 @@ class Lanes:
         tokens_in, tokens_out, cached, written, _, problem = counts
         if problem or tokens_in is None or tokens_out is None:
             return None
-        return outcome, footprint(shared, counts, response_id, charge.joules(tokens_in, tokens_out, cached, written))
+        return kind, footprint(shared, counts, response_id, charge.joules(tokens_in, tokens_out, cached, written))
 
     def remember(
         self, attributes: Mapping[str, Any], scope: str, shape: Shape, telling: Iterable[str], kind: Kind

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.settings import Settings
 from carbonspan.spans import Step
-from carbonspan.telemetry import Path, path, read, replace, write
+from carbonspan.telemetry import Path, facts, path, read, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from carbonspan.settings import Options
-    from carbonspan.telemetry.journal import Note
+
+
+def _unknown(*_: object) -> None:
+    """Stand for `Step.known` where attributes must take the long way onto a span."""
 
 
 class CarbonSpanProcessor(SpanProcessor):
@@ -45,8 +48,12 @@ class CarbonSpanProcessor(SpanProcessor):
 
     def __init__(self, *, meter_provider: MeterProvider | None = None, **options: Unpack[Options]) -> None:
         self._step = Step(Settings.resolve(options, os.environ), meter_provider)
+        way = path()
+        self._writes = way is not Path.NONE
+        # The steps of nearly every span, bound once: each look-up, and each call in between, would show in its cost.
+        self._known = self._step.known if way in {Path.REBIND_ENDING, Path.REBIND_END} else _unknown
         self._onto = self._step.writer.onto
-        self._writes = path() is not Path.NONE
+        self._note = self._step.note
         self._saw_ending = False
 
     @property
@@ -82,20 +89,22 @@ class CarbonSpanProcessor(SpanProcessor):
             attributes = read(span)
             if attributes.keys().isdisjoint(MARKERS):
                 return  # nearly every span of an application: nothing else is looked at
-            note = self._step.note_of(span, attributes)
-            if note is None:
-                return
-            missed = self._write(span, attributes, note) if self._writes else 0
-            self._step.note(note, missed > 0, attributes, span.context)
+            scope, start_ns, end_ns, resource, context = facts(span)
+            known = self._known(attributes, scope, start_ns, end_ns, resource)
+            if known is not None:
+                kind, footprint = known
+                merged, added = self._onto(attributes, footprint)
+                if replace(span, attributes, merged, added):
+                    note = (kind.outcome, footprint, None, start_ns, end_ns)
+                    self._note(note, False, attributes, context, kind.tells_cost)  # noqa: FBT003 - nothing was missed
+                    return
+            self._long_way(span, attributes)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self._step.swallow(error)
 
-    def _write(self, span: ReadableSpan, attributes: Mapping[str, Any], note: Note) -> int:
-        """Write what a span gets; return how many attributes did not fit."""
-        footprint = note[1]
-        if footprint is not None:
-            merged, added = self._onto(attributes, footprint)
-            if replace(span, attributes, merged, added):
-                return 0
-        new = self._step.additions(note)
-        return write(span, new) if new else 0
+    def _long_way(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        note = self._step.note_of(span, attributes)
+        if note is not None:
+            new = self._step.additions(note) if self._writes else {}
+            missed = write(span, new) if new else 0
+            self._note(note, missed > 0, attributes, span.context)

@@ -26,7 +26,7 @@ class Step:
     def __init__(self, settings: Settings, meter_provider: MeterProvider | None = None) -> None:
         self.settings = settings
         self._road = Road.of(settings)
-        self._known = self._road.known
+        self.known = self._road.known
         self._books = Books(metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider)
         self.writer = writer(settings.attributes)
         self.note = self._books.note
@@ -41,12 +41,7 @@ class Step:
         scope = span.instrumentation_scope
         end_ns = span.end_time or 0
         start_ns = span.start_time or end_ns
-        name, resource = scope.name if scope else "", span.resource.attributes
-        known = self._known(attributes, name, start_ns, end_ns, resource)
-        if known is not None:
-            outcome, footprint = known
-            return outcome, footprint, None, start_ns, end_ns
-        found = self._road.long_way(attributes, name, start_ns, end_ns, resource)
+        found = self._road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, span.resource.attributes)
         return None if found is None else (found.outcome, found.footprint, found.uncounted, start_ns, end_ns)
 
     def additions(self, note: Note) -> dict[str, Value]:

@@ -63,6 +63,11 @@ class Resolver:
         offline.load()
 
     @property
+    def store(self) -> HourStore:
+        """The hours of live sources that it answers from."""
+        return self._store
+
+    @property
     def version(self) -> int:
         """Changes whenever an hour may resolve to another value than before."""
         return self._store.version

@@ -5,7 +5,7 @@
 from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes, writer
 from carbonspan.telemetry.books import Books
 from carbonspan.telemetry.metrics import LABELS, METRICS, Metric
-from carbonspan.telemetry.writeback import Path, path, read, replace, write
+from carbonspan.telemetry.writeback import Path, facts, path, read, replace, write
 
 __all__ = [
     "ATTRIBUTES",
@@ -17,6 +17,7 @@ __all__ = [
     "Metric",
     "Path",
     "attributes_of",
+    "facts",
     "path",
     "read",
     "replace",

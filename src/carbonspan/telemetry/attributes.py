@@ -144,7 +144,15 @@ class Writer:
 
         A name that is taken is overwritten, and shows as a result that is shorter than the sum.
         """
-        template, selection = self._template(footprint)
+        shared = footprint[0]
+        # By identity: footprints of one kind hold one object. The entry keeps it alive, so that its id stays its own.
+        key = (id(shared), footprint[3] is None, footprint[5] is None)  # cached input, reasoning
+        entry = self._templates.get(key)
+        if entry is None:
+            if len(self._templates) >= _MAX_TEMPLATES:
+                self._templates.clear()
+            entry = self._templates[key] = (shared, *self._laid_out(footprint))
+        _, template, selection = entry
         merged = {**held, **template}
         merged.update(zip(selection.names, selection.values(footprint)))  # noqa: B905 - of one length by construction
         return merged, len(template)
@@ -152,17 +160,6 @@ class Writer:
     def of(self, footprint: Footprint) -> dict[str, Value]:
         """Return the attributes alone, most important first."""
         return self.onto({}, footprint)[0]
-
-    def _template(self, footprint: Footprint) -> tuple[dict[str, Value], _Selection]:
-        shared = footprint[0]
-        # By identity: footprints of one kind hold one object. The entry keeps it alive, so that its id stays its own.
-        key = (id(shared), footprint.cached_input_tokens is None, footprint.reasoning_tokens is None)
-        entry = self._templates.get(key)
-        if entry is None:
-            if len(self._templates) >= _MAX_TEMPLATES:
-                self._templates.clear()
-            entry = self._templates[key] = (shared, *self._laid_out(footprint))
-        return entry[1], entry[2]
 
     def _laid_out(self, footprint: Footprint) -> tuple[dict[str, Value], _Selection]:
         values = {a.name: a.fixed or attrgetter(a.path)(footprint) for a in self._rows}

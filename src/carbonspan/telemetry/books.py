@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.telemetry import cost
-from carbonspan.telemetry.cost import NAMES as COST_NAMES
 from carbonspan.telemetry.journal import Entry, journal
 from carbonspan.telemetry.metrics import instruments
 from carbonspan.telemetry.tally import ATTRIBUTE_LIMIT, ERROR, Tally
@@ -37,15 +36,26 @@ class Books:
         self._labels = labels
         self._instruments = instruments(meter_provider) if metrics else None
 
-    def note(self, note: Note, limited: bool, attributes: Mapping[str, Any], context: SpanContext | None) -> None:  # noqa: FBT001 - by position: every LLM span comes through here
-        """Note what became of a span: an append, and a look for what it says it cost."""
-        stated: object = None
-        labels: tuple[object, ...] = ()
-        if self._instruments is not None and note[1] is not None:
-            if not attributes.keys().isdisjoint(COST_NAMES):
-                stated = cost.stated(attributes)
-            if self._labels:
-                labels = tuple(map(attributes.get, self._labels))
+    def note(
+        self,
+        note: Note,
+        limited: bool,  # noqa: FBT001 - by position, as all here: every LLM span comes through
+        attributes: Mapping[str, Any],
+        context: SpanContext | None,
+        tells_cost: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Note what became of a span: an append.
+
+        Args:
+            note: Its outcome and footprint.
+            limited: Whether it lacked room for some attributes.
+            attributes: Its attributes.
+            context: Its context.
+            tells_cost: Whether one of the attributes may say what it cost.
+        """
+        counted = self._instruments is not None and note[1] is not None
+        stated = cost.stated(attributes) if tells_cost and counted else None
+        labels = tuple(map(attributes.get, self._labels)) if self._labels and counted else ()
         # Through `tuple` itself: a named tuple's own constructor takes as long as all the rest.
         journal.add(tuple.__new__(Entry, (self, note, limited, context, stated, labels)))
 

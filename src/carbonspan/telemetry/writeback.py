@@ -49,8 +49,30 @@ def read(span: ReadableSpan) -> Mapping[str, Any]:
     return attributes or {}
 
 
+def facts(span: Any) -> tuple[str, int, int, Mapping[str, Any], Any]:
+    """Return an ended span's scope name, start and end (ns), resource attributes and context, without a call for each.
+
+    A span that has them elsewhere is asked for them; one without a start takes its end.
+    """
+    scope = getattr(span, "_instrumentation_scope", None)
+    if scope is None or not isinstance(span, ReadableSpan):  # no scope, or another class of span
+        scope, end_ns = span.instrumentation_scope, span.end_time or 0
+        name = scope.name if scope else ""
+        return name, span.start_time or end_ns, end_ns, span.resource.attributes, span.context
+    end_ns = span._end_time or 0  # noqa: SLF001 - here and below: see the module
+    return (
+        scope.name,
+        span._start_time or end_ns,  # noqa: SLF001
+        end_ns,
+        span._resource._attributes,  # noqa: SLF001
+        span._context,  # noqa: SLF001
+    )
+
+
 def replace(span: Any, held: Mapping[str, Any], merged: dict[str, Any], added: int) -> bool:
     """Put `merged` in place of the attributes `held` on an ended span, as `write` would; return whether that was all.
+
+    For the SDKs that take no attributes in `_on_ending` by their front door (`path`).
 
     It is on nearly every span: `held` is what `read` gave, no name of the `added` ones was taken, there is room for
     all, and nothing is cut. Elsewhere the span stays as it is, for `write` to see to.
@@ -61,7 +83,6 @@ def replace(span: Any, held: Mapping[str, Any], merged: dict[str, Any], added: i
         and old._dict is held  # noqa: SLF001
         and old.max_value_len is None
         and len(held) + added == len(merged) <= (UNLIMITED if old.maxlen is None else old.maxlen)
-        and not span.is_recording()
     ):
         # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
         # over the old one in another thread is not disturbed.
