@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from carbonspan.enrich import Outcome, Road
+from carbonspan.grid.report import TIMEOUT_S
 from carbonspan.settings import Settings, check_environment
 from carbonspan.spans import additions, enrich
 from carbonspan.telemetry import Tally, writer
@@ -26,10 +27,11 @@ from carbonspan.telemetry.attributes import EMISSIONS, ROLE
 from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from typing_extensions import Unpack
 
+    from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
 
 _log = logging.getLogger("carbonspan")
@@ -94,6 +96,21 @@ class CarbonSpanExporter(_Around):
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
         return self._tally.counts()
+
+    def refresh_grid(self, timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch what is due of the grid zones seen so far, and wait for it: see `carbonspan.grid.live`."""
+        return self._road.refresh_grid(timeout_s)
+
+    def prefetch_grid(self, regions: Iterable[str], timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch today's hours of these regions or zones before the first span, and wait for it."""
+        return self._road.prefetch_grid(regions, timeout_s)
+
+    def shutdown(self, timeout_millis: float | None = None) -> None:
+        """Shut the inner exporter down, and end the refreshing of the grid, where there is any."""
+        try:
+            super().shutdown(timeout_millis)
+        finally:
+            self._road.close()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""
