@@ -46,6 +46,8 @@ def options() -> str:
 def _default(value: object) -> str:
     if value in (None, "", {}, ()):
         return "none"
+    if isinstance(value, tuple):
+        return ",".join(value)
     return (
         str(getattr(value, "value", value)).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
     )

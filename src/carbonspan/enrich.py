@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
 from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
+from carbonspan.grid.chosen import BUNDLED
 from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.grid.report import NOTHING
 from carbonspan.settings import warn_once
@@ -217,7 +218,7 @@ def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> str:
 
 
 def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:
-    if not settings.grid:
+    if settings.grid == (BUNDLED,):
         return None
     from carbonspan.grid.live import open_grid  # noqa: PLC0415 - threads and files only for who asked for them
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from carbonspan.energy import default_registry
-from carbonspan.grid.chosen import parse as sources_in_order
+from carbonspan.grid.chosen import BUNDLED, parse as sources_in_order
 from carbonspan.grid.sources import NAMES
 from carbonspan.site import parse_region
 from carbonspan.telemetry.attributes import Level
@@ -199,7 +199,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "grid",
-        (),
+        (BUNDLED,),
         sources_in_order,
         f"bundled; names in order of preference ({', '.join(NAMES)}), such as uk,electricity_maps,bundled; "
         "in code also the path of a file, a function, a GridSource",
@@ -277,7 +277,7 @@ class Settings:
     attributes: Level
     basis: Basis
     basis_strict: bool
-    grid: tuple[Any, ...]  # names, paths, functions, GridSource objects, in order, without `bundled`
+    grid: tuple[Any, ...]  # names, paths, functions, GridSource objects, in order
     grid_options: Mapping[str, Mapping[str, Any]] = field(repr=False)  # may hold keys
     grid_cache: bool | str
     region: str
@@ -324,6 +324,7 @@ def _wrong(option: Option, value: object, error: Exception) -> str:
 
 def _default(option: Option) -> str:
     default = getattr(option.default, "value", option.default)
+    default = ",".join(default) if isinstance(default, tuple) else default
     return f"the default, {default}" if default else "none"
 
 

@@ -97,7 +97,7 @@ class HourCache:
     def hours(self, key: Key, first: int, last: int) -> list[HourValue]:
         """Return the hours `first <= hour <= last` (since 1970, UTC) that are in the file, oldest first."""
         found = self._do(lambda db: db.execute(_GET, (*_columns(key)[:3], first, last)).fetchall(), write=False)
-        return [_value(row, key) for row in found or ()]
+        return [_value(row, key) for row in found or () if row[2] in _QUALITIES]
 
     def attempt(self, key: Key) -> Attempt:
         """Return the last attempt of any process; while a refusal holds for the whole source, that one."""
@@ -198,6 +198,7 @@ class HourCache:
 
 US = 1_000_000  # microseconds of a second
 _NEVER = Attempt()
+_QUALITIES = frozenset(quality.value for quality in RANK)
 
 _GET = """
 SELECT hour, g_per_kwh, quality, accounting, fetched_us, vintage, around_g_per_kwh FROM hours

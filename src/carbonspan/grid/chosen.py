@@ -37,7 +37,7 @@ class Chosen(NamedTuple):
 
 
 def parse(value: Any) -> tuple[Any, ...]:
-    """Return the sources in order, `bundled` left out: names, paths, callables and `GridSource` objects.
+    """Return the sources in order, `bundled` last: names, paths, callables and `GridSource` objects.
 
     Raises:
         ValueError: something is no source; the message says what is allowed where that is not plain.
@@ -47,14 +47,10 @@ def parse(value: Any) -> tuple[Any, ...]:
         items = (items,)
     if not isinstance(items, (list, tuple)):
         raise ValueError
-    found = [_item(item) for item in items if item != ""]
+    found = [item for item in map(_item, items) if item != ""]
     if BUNDLED in found[:-1]:
         raise ValueError(f"{BUNDLED!r} is always the last resort; allowed: only as the last name")
-    return tuple(item for item in found if item is not None and not _is_bundled(item))
-
-
-def _is_bundled(item: Any) -> bool:
-    return isinstance(item, str) and item in {BUNDLED, ""}
+    return (*(item for item in found if item != BUNDLED), BUNDLED)
 
 
 def _item(item: Any) -> Any:
@@ -74,7 +70,7 @@ def made(items: Sequence[Any], options: Mapping[str, Mapping[str, Any]], environ
     Raises:
         ValueError: an option is wrong or missing, or two sources have one name; the message says what is allowed.
     """
-    found = [_made(item, options, environ) for item in items]
+    found = [_made(item, options, environ) for item in items if item != BUNDLED]
     names = [chosen.source.name for chosen in found]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
