@@ -67,7 +67,7 @@ class Wants(NamedTuple):
 @dataclass(slots=True)
 class _Zone:
     key: Key
-    wanted: Moment  # until when it is asked for
+    wanted_s: float  # monotonic, until when it is asked for: a suspend does not count
     due: Moment
     past_due: Moment
     loaded_s: float = -1.0  # `success_s` of what was read from the file last
@@ -181,11 +181,11 @@ class Refresher:
     def _run(self) -> None:
         pid, wait_s = os.getpid(), 0.0
         while not self._stopped and os.getpid() == pid:
-            with suppress(queue.Empty):
-                self._take(self._queue.get(timeout=max(0.001, min(wait_s, POLL_S))))
             try:
+                with suppress(queue.Empty):
+                    self._take(self._queue.get(timeout=max(0.001, min(wait_s, POLL_S))))
                 wait_s = self.step()
-            except Exception as error:  # noqa: BLE001 - a fault here must not end the refreshing
+            except Exception as error:  # noqa: BLE001, PERF203 - a fault here must not end the refreshing
                 _log.warning("carbonspan: grid refresh of %s: %s", self.source.name, type(error).__qualname__)
                 wait_s = POLL_S
         self._close_source()
@@ -201,7 +201,7 @@ class Refresher:
         for name, zone in tuple(self._zones.items()):
             if self._stopped:
                 break
-            if not zone.wanted.left_s(self._clock) and not zone.days:
+            if zone.wanted_s <= self._clock.monotonic_s() and not zone.days:
                 del self._zones[name]
                 continue
             if not zone.due.left_s(self._clock):
@@ -231,16 +231,16 @@ class Refresher:
 
     def _zone(self, name: str) -> _Zone | None:
         """Return a zone, wanted from now on; `None` where the source does not serve it, or there are too many."""
-        until = Moment.after(self._clock, IDLE_HOURS * HOUR_S)
+        until_s = self._clock.monotonic_s() + IDLE_HOURS * HOUR_S
         zone = self._zones.get(name)
         if zone is not None:
-            zone.wanted = until
+            zone.wanted_s = until_s
             return zone
         basis = self._basis(name)
         if basis is None or len(self._zones) >= MAX_ZONES:
             return None
         now = Moment.after(self._clock, 0.0)
-        zone = self._zones[name] = _Zone(Key(self.origin, name, basis), until, now, now)
+        zone = self._zones[name] = _Zone(Key(self.origin, name, basis), until_s, now, now)
         return zone
 
     def _basis(self, name: str) -> Basis | None:
