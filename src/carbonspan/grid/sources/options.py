@@ -8,6 +8,7 @@ A value may come as text, from an environment variable or a declarative file. Th
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TIMEOUT_S = 300.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 TIMEOUTS = "seconds: one number for all, or connect, read[, total], each above 0 and at most 300"
 URL = "an http(s) address without user, query or fragment"
 
@@ -83,13 +85,6 @@ def whole(option: str, value: Any, low: int, high: int) -> int:
     return number
 
 
-def flag(option: str, value: Any) -> bool:
-    """Return a yes or no."""
-    if isinstance(value, bool):
-        return value
-    return bool(one_of(option, value, {"true": True, "false": False}))
-
-
 def pairs(option: str, value: Any) -> dict[str, str]:
     """Return texts by name, from a mapping or from `name=text,name=text`."""
     allowed = "names to texts, or name=text,name=text"
@@ -104,3 +99,18 @@ def pairs(option: str, value: Any) -> dict[str, str]:
     if not all(name and text for name, text in found.items()):
         raise refused(option, value, allowed)
     return found
+
+
+def texts(option: str, value: Any) -> tuple[str, ...]:
+    """Return texts, from a list or from `text,text`."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple, set, frozenset)) or not all(isinstance(part, str) for part in parts):
+        raise refused(option, value, "texts, or text,text")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def source_name(value: Any) -> str:
+    """Return a name as it is written on spans."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise refused("name", value, "a short name of letters, digits and . _ : -")
+    return value

@@ -65,7 +65,7 @@ class Rows:
             value: ISO 8601 text with its offset (`.000Z`, `Z`, `+00:00`), or whole seconds since 1970.
             utc: whether text without an offset is UTC; otherwise it is refused.
         """
-        when = _moment(value, utc=utc)
+        when = moment(value, utc=utc)
         if when is None or when < EPOCH:
             self.bad()
             return None
@@ -116,7 +116,8 @@ def _number_in(text: str) -> float | None:
         return None
 
 
-def _moment(value: Any, *, utc: bool) -> datetime | None:
+def moment(value: Any, *, utc: bool) -> datetime | None:
+    """Return a moment, UTC, from text, seconds or nothing of the kind; see `Rows.moment`."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, timezone.utc)
