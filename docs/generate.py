@@ -57,7 +57,7 @@ def sources() -> str:
         ("source", "what", "year", "basis", "accounting", "licence"),
         [
             (f"`{s.id}`", f"[{s.title}]({s.url})", s.year, s.basis.value, s.accounting, s.licence)
-            for s in grid.sources()
+            for s in grid.bundled_sources()
         ],
     )
 

@@ -75,7 +75,7 @@ def examine() -> dict[str, Any]:
             }
             for option in OPTIONS
         ],
-        "grid": list(dict.fromkeys(source.id for source in grid.sources() if not source.id.startswith("mix:"))),
+        "grid": list(dict.fromkeys(source.id for source in grid.bundled_sources() if not source.id.startswith("mix:"))),
         "extras": extras,
         "problems": problems,
     }

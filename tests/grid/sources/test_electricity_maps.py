@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.grid.sources.faults import FaultServer, Play, Request, answer, by_request
 from tests.grid.sources.payloads import payload
+from tests.grid.sources.speakers import electricity_maps
 
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, Unauthorised
 from carbonspan.grid.sources.electricity_maps import ElectricityMaps, parse
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 UTC = timezone.utc
 FETCHED = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ALL_ROUTES = ["carbon-intensity/history", "carbon-intensity/past-range", "carbon-intensity/forecast"]
 
 
 def record(when: datetime, value: Any = 100, **other: Any) -> dict[str, Any]:
@@ -37,24 +37,7 @@ def record(when: datetime, value: Any = 100, **other: Any) -> dict[str, Any]:
 
 
 def hours_from(request: Request) -> Play:
-    """Answer any of the three routes for any zone and window, one value an hour."""
-    zone, route = request.query.get("zone", ""), request.path.rsplit("/", 1)[-1]
-    if route == "zones":
-        return answer({"DE": {"access": ALL_ROUTES}, "FR": {"access": []}})
-    present = floor(now())
-    start, end = {
-        "history": lambda: (present - 23 * HOUR, present + HOUR),
-        "forecast": lambda: (present, present + 25 * HOUR),
-        "past-range": lambda: (
-            datetime.fromisoformat(request.query["start"].replace("Z", "+00:00")),
-            datetime.fromisoformat(request.query["end"].replace("Z", "+00:00")),
-        ),
-    }[route]()
-    records = [
-        record(start + n * HOUR, zone=zone, emissionFactorType=request.query["emissionFactorType"])
-        for n in range(int((end - start) / HOUR))
-    ]
-    return answer({"zone": zone, {"past-range": "data"}.get(route, route): records})
+    return electricity_maps(request, lambda _: 100)
 
 
 @pytest.fixture

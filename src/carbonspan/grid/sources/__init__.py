@@ -169,7 +169,9 @@ _SPECS = (
 
 SOURCES: Mapping[str, SourceSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
 """Every source by its name."""
-_BY_ANY_NAME = {name: spec for spec in _SPECS for name in (spec.name, *spec.aliases)}
+_BY_ANY_NAME: Mapping[str, SourceSpec] = {name: spec for spec in _SPECS for name in (spec.name, *spec.aliases)}
+NAMES = tuple(_BY_ANY_NAME)
+"""What a source may be called: names and aliases."""
 
 
 def spec_of(name: Any) -> SourceSpec:

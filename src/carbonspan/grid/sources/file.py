@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hours from a file or a folder of one's own, CSV or JSON; read again when a file changes.
 
-Columns (`tabular.COLUMNS`) under any of their names, upper or lower case; the hourly exports of Electricity Maps' portal
-are read as they are, both bases of them. A time without an offset is UTC. A row that cannot be used is skipped and
-named.
+Columns (`tabular.COLUMNS`) under any of their names, upper or lower case; the hourly exports of the portal of
+Electricity Maps are read as they are, both bases of them. A time without an offset is UTC. A row that cannot be used is
+skipped and named.
 """
 
 from __future__ import annotations

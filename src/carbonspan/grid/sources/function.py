@@ -1,9 +1,9 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hours from a function of one's own, called in the background: `(zone, start, end, basis) -> [(datetime, g/kWh), ...]`.
+"""Hours from a function of one's own: `(zone, start, end, basis) -> [(datetime, g/kWh), ...]`.
 
-A third element of a row may name its quality (measured, estimated, forecast). Whatever the function does wrong is an
-error of this source and of nothing else.
+It is called in the background. A third element of a row may name its quality (measured, estimated, forecast). Whatever
+the function does wrong is an error of this source and of nothing else.
 """
 
 from __future__ import annotations

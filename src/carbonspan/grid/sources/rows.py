@@ -9,7 +9,6 @@ A null is a row whose value is not out yet: skipped, and no fault. Everything el
 from __future__ import annotations
 
 import logging
-import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +50,12 @@ class Rows:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             self.bad()
             return None
-        number = float(value) * per_unit
-        if not math.isfinite(number) or not 0.0 <= number <= MAX_INTENSITY_G_PER_KWH:
+        # Compared before it is converted: a whole number may be larger than any float.
+        if not 0 <= value <= MAX_INTENSITY_G_PER_KWH / per_unit:  # NaN is neither
             self.bad()
             return None
         self._good += 1
-        return number
+        return float(value) * per_unit
 
     def moment(self, value: Any, *, utc: bool = False) -> datetime | None:
         """Return a moment, UTC, or `None` where there is none.
