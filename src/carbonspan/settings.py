@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from carbonspan.energy import default_registry
 from carbonspan.grid.chosen import BUNDLED, parse as sources_in_order
-from carbonspan.grid.sources import NAMES
+from carbonspan.grid.sources import NAMES, spec_of
 from carbonspan.site import parse_region
 from carbonspan.telemetry.attributes import Level
 from carbonspan.values import Basis
@@ -164,7 +164,7 @@ def _grid_options(value: Any) -> dict[str, dict[str, Any]]:
         value = json.loads(value)
     if not hasattr(value, "items") or not all(name in NAMES and hasattr(v, "items") for name, v in value.items()):
         raise ValueError(f"allowed: a mapping of source name to its options; names: {', '.join(NAMES)}")
-    return {name: dict(options) for name, options in value.items()}
+    return {spec_of(name).name: dict(options) for name, options in value.items()}
 
 
 def _grid_cache(value: Any) -> bool | str:

@@ -11,16 +11,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.grid.source import GridSource
-from carbonspan.grid.sources import NAMES, make
+from carbonspan.grid.sources import NAMES, make, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BUNDLED = "bundled"
 """The tables that ship: always the last resort, so the name may be left out."""
-
-LOCAL = {"file", "function"}
-"""Sources without network that mean something else in each application: nothing of theirs goes into the shared file."""
 
 ORIGIN_BYTES = 2
 """How much of a digest tells apart the accounts and options of one source: enough that two of them do not share what
@@ -56,9 +53,11 @@ def parse(value: Any) -> tuple[Any, ...]:
 def _item(item: Any) -> Any:
     if isinstance(item, str):
         name = item.strip().lower()
-        if name not in {"", BUNDLED, *NAMES}:
+        if name in {"", BUNDLED}:
+            return name
+        if name not in NAMES:
             raise ValueError
-        return name
+        return spec_of(name).name
     if isinstance(item, (os.PathLike, GridSource)) or callable(item):
         return item
     raise ValueError
@@ -92,7 +91,7 @@ def _made(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[
     source = make(name, given, read)
     variant = {"options": dict(given), "environment": read.seen}
     origin = f"{source.name}#{_digest(variant)}" if given or read.seen else source.name
-    return Chosen(source, origin, shared=name not in LOCAL, owned=True)
+    return Chosen(source, origin, shared=spec_of(name).shared, owned=True)
 
 
 def _digest(value: Any) -> str:

@@ -49,7 +49,7 @@ class GridSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Short and stable, as written on spans: electricity_maps, uk_neso, ..."""
+        """Short and stable, as written on spans: electricity_maps, uk_carbon_intensity, ..."""
         ...
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:
@@ -84,19 +84,19 @@ class GridError(Exception):
         self.hint = hint
 
 
-class Unauthorised(GridError):  # noqa: N818 - the outcome, by its name
+class Unauthorised(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """The key is missing, wrong or not good for this zone. One such answer is not permanent."""
 
     outcome = "unauthorised"
 
 
-class NotCovered(GridError):  # noqa: N818 - the outcome, by its name
+class NotCovered(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """The source has nothing for this zone, or not now."""
 
     outcome = "not_covered"
 
 
-class RateLimited(GridError):  # noqa: N818 - the outcome, by its name
+class RateLimited(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """Too many requests for this key or address."""
 
     outcome = "rate_limited"
@@ -107,7 +107,7 @@ class RateLimited(GridError):  # noqa: N818 - the outcome, by its name
         self.retry_after_s = retry_after_s
 
 
-class Unavailable(GridError):  # noqa: N818 - the outcome, by its name
+class Unavailable(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """No connection, no answer in time, or a fault of the server's."""
 
     outcome = "unavailable"
@@ -118,7 +118,7 @@ class Unavailable(GridError):  # noqa: N818 - the outcome, by its name
         self.retry_after_s = retry_after_s
 
 
-class BadAnswer(GridError):  # noqa: N818 - the outcome, by its name
+class BadAnswer(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """An answer that is none: not JSON, another zone, no numbers."""
 
     outcome = "bad_answer"
