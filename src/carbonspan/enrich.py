@@ -222,20 +222,20 @@ def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:
         return None
     from carbonspan.grid.live import open_grid  # noqa: PLC0415 - threads and files only for who asked for them
 
-    try:
-        return open_grid(
-            settings.grid,
-            settings.grid_options,
-            settings.grid_cache,
-            basis=settings.basis,
-            basis_strict=settings.basis_strict,
-            start=start,
-        )
-    except ValueError as error:
-        if settings.origins["grid"] == "keyword":
-            raise
-        warn_once(f"carbonspan: {error}. Using the bundled tables alone")  # a deployment's mistake stops no application
-        return None
+    return open_grid(
+        settings.grid,
+        settings.grid_options,
+        settings.grid_cache,
+        basis=settings.basis,
+        basis_strict=settings.basis_strict,
+        start=start,
+        # A keyword is the programmer's; a deployment's mistake must not stop an application.
+        passed_over=None if settings.origins["grid"] == "keyword" else _passed_over,
+    )
+
+
+def _passed_over(reason: str) -> None:
+    warn_once(f"carbonspan: {reason}. Going on without this source")
 
 
 def _energy_model(settings: Settings) -> EnergyModel:

@@ -14,7 +14,7 @@ from carbonspan.grid.source import GridSource
 from carbonspan.grid.sources import NAMES, make, spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BUNDLED = "bundled"
 """The tables that ship: always the last resort, so the name may be left out."""
@@ -63,18 +63,38 @@ def _item(item: Any) -> Any:
     raise ValueError
 
 
-def made(items: Sequence[Any], options: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> list[Chosen]:
+def made(
+    items: Sequence[Any],
+    options: Mapping[str, Mapping[str, Any]],
+    environ: Mapping[str, str],
+    passed_over: Callable[[str], None] | None = None,
+) -> list[Chosen]:
     """Return the sources, made with their options.
+
+    Args:
+        items: from `parse`.
+        options: the options of each source by its name.
+        environ: where sources find their keys.
+        passed_over: told why a source is left out; without it, that is raised.
 
     Raises:
         ValueError: an option is wrong or missing, or two sources have one name; the message says what is allowed.
     """
-    found = [_made(item, options, environ) for item in items if item != BUNDLED]
-    names = [chosen.source.name for chosen in found]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"grid names {', '.join(sorted(twice))} more than once; allowed: each source once")
-    return found
+    found: dict[str, Chosen] = {}
+    for item in items:
+        if item == BUNDLED:
+            continue
+        try:
+            chosen = _made(item, options, environ)
+            if chosen.source.name in found:
+                raise ValueError(f"grid names {chosen.source.name} more than once; allowed: each source once")  # noqa: TRY301
+        except ValueError as error:
+            if passed_over is None:
+                raise
+            passed_over(str(error))
+        else:
+            found[chosen.source.name] = chosen
+    return list(found.values())
 
 
 def _made(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> Chosen:

@@ -26,7 +26,7 @@ from carbonspan.site import parse_region
 from carbonspan.values import Basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from carbonspan.grid.cache import Key
     from carbonspan.grid.chosen import Chosen
@@ -206,8 +206,8 @@ def open_grid(
     *,
     basis: Basis,
     basis_strict: bool,
-    environ: Mapping[str, str] = os.environ,
     start: bool = True,
+    passed_over: Callable[[str], None] | None = None,
 ) -> LiveGrid | None:
     """Return the live grid of these settings: the same object for equal settings of one process, until it is closed.
 
@@ -217,8 +217,8 @@ def open_grid(
         cache: the path of the shared file; True for the user's cache directory, False for none.
         basis: the basis wished for.
         basis_strict: whether to leave other bases alone.
-        environ: where sources find their keys.
         start: whether to make one; else `None` where none is open.
+        passed_over: told why a source is left out; without it, that is raised.
 
     Raises:
         ValueError: an option of a source is wrong or missing.
@@ -231,7 +231,8 @@ def open_grid(
             return None
         if grid is None:
             path = _path(cache)
-            grid = LiveGrid(made(items, options, environ), basis=basis, basis_strict=basis_strict, cache_path=path)
+            chosen = made(items, options, os.environ, passed_over)
+            grid = LiveGrid(chosen, basis=basis, basis_strict=basis_strict, cache_path=path)
         _open[key] = (grid, count + 1)
     return grid
 

@@ -322,7 +322,7 @@ class Refresher:
     # -- days of the past
 
     def _visit_past(self, zone: _Zone) -> None:
-        reach = self._hour() - fetch.reach_hours(self.source) + 1
+        reach = self._hour() - fetch.reach_hours(self.source)
         claimed: list[tuple[int, Claim]] = []
         for day in sorted(zone.days):
             if claimed and (day != claimed[-1][0] + 1 or len(claimed) >= DAYS_AT_ONCE):

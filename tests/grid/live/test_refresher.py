@@ -377,7 +377,7 @@ def test_no_further_back_than_the_source_reaches(clock: FakeClock, server: Loopb
     assert server.total == 1
     clock.pass_by(60)
     rig.want(day=today - 2)
-    assert server.requests[1:] == [("/history", "GB", clock.hour - 47, (today - 2) * 24 + 23)]
+    assert server.requests[1:] == [("/history", "GB", clock.hour - 48, (today - 2) * 24 + 23)]
 
 
 def test_a_source_that_cannot_say_how_far_it_reaches(clock: FakeClock) -> None:
