@@ -16,6 +16,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
+import grid_lookup
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -162,6 +163,7 @@ def main() -> None:
         ("other span with an empty processor / plain span", per_span["http empty"] / per_span["http plain"], ""),
         ("EcoLogits llm_impacts / enrich", per_span["ecologits"] / per_span["enrich"], "at least 30"),
         ("enrich / plain span", per_span["enrich"] / per_span["plain"], ""),
+        *grid_lookup.rows(),
     ]
     for name, ratio, aim in rows:
         sys.stdout.write(f"{name:62} {ratio:8.2f}  {aim}\n")

@@ -253,7 +253,9 @@ def _claim(db: sqlite3.Connection, key: Key, now_s: float) -> Claim:
 
 def _row(value: HourValue, key: Key) -> tuple[Any, ...]:
     return (
-        *_columns(key)[:3],
+        key.origin,
+        key.zone,
+        value.basis.value,  # a source may have another basis than the one it was asked for
         hour_index(value.hour),
         float(value.intensity_g_per_kwh),
         value.quality.value,

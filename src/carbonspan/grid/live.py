@@ -140,7 +140,7 @@ class LiveGrid:
         """Return the hours known of the last 24, newest first."""
         now = int(self._clock.wall_s() // HOUR_S)
         hours = range(now, now - PRESENT_HOURS, -1)
-        return [hour for hour in hours if self.store.get(key.source, key.zone, key.basis, hour) is not None]
+        return [hour for hour in hours if any(self.store.get(key.source, key.zone, basis, hour) for basis in Basis)]
 
     def refreshes(self) -> Mapping[tuple[str, str], int]:
         """Return how often each source had each outcome in this process: (source, outcome) to a count that only grows.

@@ -13,25 +13,21 @@ import os
 import queue
 import random
 import threading
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan.grid import fetch
-from carbonspan.grid.attempt import HOUR_S, Attempt, answered, failed, settled
+from carbonspan.grid.asking import Asker, of_day_key
+from carbonspan.grid.attempt import HOUR_S
 from carbonspan.grid.cache import Key
 from carbonspan.grid.clock import Clock, Moment
-from carbonspan.grid.hours import hour_index, hour_start
-from carbonspan.grid.source import RateLimited
-from carbonspan.values import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from carbonspan.grid.attempt import Attempt
     from carbonspan.grid.cache import Claim, HourCache
-    from carbonspan.grid.lease import Holder
-    from carbonspan.grid.source import GridSource, HourValue
+    from carbonspan.grid.source import GridSource
     from carbonspan.grid.store import HourStore
     from carbonspan.values import Basis
 
@@ -102,11 +98,11 @@ class Refresher:
         self.source = source
         self.origin = origin
         self._bases = bases
-        self._store = store
         self._cache = cache
         self._clock = clock or Clock()
         self._owned = owned
         self._random = random.Random()
+        self._asker = Asker(source, bases, store, cache, self._clock)
         self._zones: dict[str, _Zone] = {}
         self._unserved: dict[str, None] = {}
         self._waiting: list[Wants] = []
@@ -114,8 +110,6 @@ class Refresher:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._stopped = False
-        self._counts: Counter[str] = Counter()
-        self._doubted: set[str] = set()
 
     def want(self, zone: str, day: int) -> None:
         """Note that a span wants an hour of today (`PRESENT`) or of a day of the past. Never waits."""
@@ -134,7 +128,7 @@ class Refresher:
 
     def counts(self) -> Mapping[str, int]:
         """Return how many requests had each outcome."""
-        return dict(self._counts)
+        return self._asker.counts()
 
     def attempt(self, key: Key) -> Attempt:
         """Return the last request for a series, of any process."""
@@ -261,122 +255,43 @@ class Refresher:
                 self._waiting.remove(wants)
                 wants.done.set()
 
-    # -- the present day
-
     def _visit(self, zone: _Zone) -> None:
-        now_hour = self._hour()
         if zone.loaded_s < 0:  # first sight: what other processes have fetched, and before them earlier ones
-            self._load(zone.key, now_hour - 2 * fetch.PRESENT_HOURS, now_hour + 4 * fetch.PRESENT_HOURS)
+            self._asker.load_present(zone.key)
         claim = self._cache.claim(zone.key)
         if claim.holder is None:
-            self._follow(zone, claim, now_hour)
+            self._follow(zone, claim)
             return
-        attempt = self._ask(zone.key, claim.holder, claim.attempt, now_hour)
+        attempt = self._asker.present(zone.key, claim)
         zone.loaded_s = attempt.success_s
-        zone.due = self._until(attempt.next_s)
+        zone.due = self._at(attempt.next_s)
 
-    def _follow(self, zone: _Zone, claim: Claim, now_hour: int) -> None:
+    def _follow(self, zone: _Zone, claim: Claim) -> None:
         """Take over what another process has fetched, or come back when it has."""
         if claim.wait_s:
             zone.due = Moment.after(self._clock, claim.wait_s)
             return
         if claim.attempt.success_s > zone.loaded_s:
-            self._load(zone.key, now_hour - 2 * fetch.PRESENT_HOURS, now_hour + 4 * fetch.PRESENT_HOURS)
+            self._asker.load_present(zone.key)
         zone.loaded_s = claim.attempt.success_s
-        zone.due = self._until(claim.attempt.next_s + self._random.uniform(0.0, _SPREAD_S))
-
-    def _ask(self, key: Key, holder: Holder, before: Attempt, now_hour: int) -> Attempt:
-        values: list[HourValue] = []
-        whole = False
-        try:
-            values = self._judged(fetch.present(self.source, key, now_hour, self._store), key)
-            attempt = answered(self._clock.wall_s(), len(values), self._random)
-        except Exception as error:  # noqa: BLE001 - a source of the user's own may raise anything
-            attempt, whole = self._failed(before, error)
-        self._counts[attempt.outcome] += 1
-        self._store.put(values)
-        self._cache.finish(key, holder, attempt, values, whole=whole)
-        return attempt
-
-    def _failed(self, before: Attempt, error: Exception) -> tuple[Attempt, bool]:
-        attempt = failed(before, self._clock.wall_s(), error, self._random)
-        return attempt, isinstance(error, RateLimited)  # limits are of the key or the address: they hold for all zones
-
-    def _judged(self, values: list[HourValue], key: Key) -> list[HourValue]:
-        values = fetch.judged(values, key, self._store)
-        doubted = [value for value in values if value.around_g_per_kwh is not None]
-        if doubted:
-            self._counts["implausible"] += len(doubted)
-            if key.zone not in self._doubted:  # once, and counted from then on
-                self._doubted.add(key.zone)
-                _log.warning(
-                    "carbonspan: %s says %g g/kWh for %s at %s, where the hours around say %g: used as an estimate",
-                    key.source,
-                    doubted[0].intensity_g_per_kwh,
-                    key.zone,
-                    doubted[0].hour.isoformat(),
-                    doubted[0].around_g_per_kwh,
-                )
-        return values
-
-    # -- days of the past
+        zone.due = self._at(claim.attempt.next_s + self._random.uniform(0.0, _SPREAD_S))
 
     def _visit_past(self, zone: _Zone) -> None:
-        reach = self._hour() - fetch.reach_hours(self.source)
-        claimed: list[tuple[int, Claim]] = []
+        """Ask for the first days in a row that are wanted and not in the file."""
+        reach = self._asker.reach()
+        claims: dict[int, Claim] = {}
         for day in sorted(zone.days):
-            if claimed and (day != claimed[-1][0] + 1 or len(claimed) >= DAYS_AT_ONCE):
+            if claims and (day != max(claims) + 1 or len(claims) >= DAYS_AT_ONCE):
                 break
-            first, last = day * 24, day * 24 + 23
-            measured = sum(value.quality is Quality.MEASURED for value in self._load(zone.key, first, last))
-            if measured < 24 and last >= reach:  # noqa: PLR2004 - the hours of a day
-                claim = self._cache.claim(_of_day(zone.key, day))
+            if (day + 1) * 24 > reach and not self._asker.is_whole(zone.key, day):
+                claim = self._cache.claim(of_day_key(zone.key, day))
                 if claim.holder is not None:
-                    claimed.append((day, claim))
-                elif claim.wait_s:
-                    break  # another process is asking: its answer comes with the file
-                elif claimed:
-                    break
+                    claims[day] = claim
+                elif claims or claim.wait_s:
+                    break  # later; where another process is asking, its answer comes with the file
             zone.days.pop(day)
-        zone.past_due = Moment.after(self._clock, PAST_GAP_S)
-        if claimed:
-            self._ask_past(zone, claimed, reach)
+        wait_s = self._asker.past(zone.key, claims) if claims else 0.0
+        zone.past_due = Moment.after(self._clock, max(wait_s, PAST_GAP_S))
 
-    def _ask_past(self, zone: _Zone, claimed: list[tuple[int, Claim]], reach: int) -> None:
-        values: list[HourValue] = []
-        error: Exception | None = None
-        try:
-            first, last = max(claimed[0][0] * 24, reach), claimed[-1][0] * 24 + 23
-            values = self._judged(fetch.past(self.source, zone.key, first, last), zone.key)
-        except Exception as raised:  # noqa: BLE001 - a source of the user's own may raise anything
-            error = raised
-        self._store.put(values)
-        for day, claim in claimed:
-            of_day = [value for value in values if hour_index(value.hour) // 24 == day]
-            whole = False
-            if error is None:
-                attempt = settled(self._clock.wall_s(), len(of_day))
-            else:
-                attempt, whole = self._failed(claim.attempt, error)
-                zone.past_due = self._until(attempt.next_s)
-            if claim.holder is not None:
-                self._cache.finish(_of_day(zone.key, day), claim.holder, attempt, of_day, whole=whole)
-            if day == claimed[0][0]:
-                self._counts[attempt.outcome] += 1
-
-    # -- both
-
-    def _load(self, key: Key, first: int, last: int) -> list[HourValue]:
-        values = self._cache.hours(key, first, last)
-        self._store.put(values)
-        return values
-
-    def _until(self, wall_s: float) -> Moment:
+    def _at(self, wall_s: float) -> Moment:
         return Moment.after(self._clock, max(0.0, wall_s - self._clock.wall_s()))
-
-    def _hour(self) -> int:
-        return int(self._clock.wall_s() // HOUR_S)
-
-
-def _of_day(key: Key, day: int) -> Key:
-    return key._replace(task=hour_start(day * 24).date().isoformat())

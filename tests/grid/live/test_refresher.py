@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -256,7 +257,6 @@ def test_whatever_a_source_raises(clock: FakeClock, error: Exception, caplog: py
     "bad",
     [
         value(50, zone="FR"),
-        value(50, basis=DIRECT),
         value(-1.0),
         value(10_000.0),
         value(float("nan")),
@@ -272,6 +272,32 @@ def test_what_is_no_hour_of_the_series_is_dropped(clock: FakeClock, bad: Any) ->
     clock.pass_by(left_s)
     rig.want()
     assert len(rig.store) == 1
+
+
+def test_a_source_may_have_another_basis_than_it_was_asked_for(clock: FakeClock, tmp_path: Path) -> None:
+    """As the UK's does: direct hours alone."""
+    path = tmp_path / "grid.sqlite3"
+    old = clock.hour // 24 - 30
+    days = [replace(value(40 + n, basis=DIRECT), hour=hour_start(old * 24 + n)) for n in range(24)]
+    rig = Rig(clock, Answers([value(50, basis=DIRECT)], days), path)
+    rig.refresher.source.capabilities = lambda: Capabilities(frozenset(), frozenset(), 0, 10_000)  # type: ignore[method-assign]
+    rig.want()
+    rig.want(day=old)
+    assert rig.at(clock.hour, basis=DIRECT) == value(50, basis=DIRECT)
+    # another process takes them over, and asks nobody
+    other = Rig(clock, Answers(), path)
+    other.refresher.source.capabilities = rig.refresher.source.capabilities  # type: ignore[method-assign]
+    other.want()
+    other.want(day=old)
+    assert other.at(clock.hour, basis=DIRECT) == value(50, basis=DIRECT)
+    assert other.at(old * 24 + 5, basis=DIRECT) == days[5]
+
+
+def test_a_basis_that_is_not_allowed_is_said(clock: FakeClock) -> None:
+    rig = Rig(clock, Answers([value(50, basis=Basis.MARGINAL)]))
+    rig.want()
+    assert dict(rig.refresher.counts()) == {"not_covered": 1}
+    assert "basis_strict" in rig.cache.attempt(rig.refresher.series()[0]).hint
 
 
 def test_an_answer_without_end(clock: FakeClock) -> None:
