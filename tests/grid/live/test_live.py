@@ -19,12 +19,16 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.grid.live import eia930
+from tests.grid.live.electricity_maps import ElectricityMapsServer
 from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, estimate
-from carbonspan.grid import live
+from carbonspan.grid import Resolver, live
 from carbonspan.grid.chosen import made, parse
+from carbonspan.grid.clock import Moment
+from carbonspan.grid.refresher import PRESENT
 from carbonspan.settings import Settings, warn_again
+from carbonspan.site import parse_region
 from carbonspan.values import Basis
 
 if TYPE_CHECKING:
@@ -418,47 +422,53 @@ def test_a_partial_report_on_the_span(server: Loopback) -> None:
 
 
 @pytest.mark.parametrize("authority", ["PJM", "CISO"])
-def test_a_year_of_real_hours_is_joined_hour_by_hour(server: Loopback, authority: str) -> None:
-    """Old spans over a year: what is wanted and not known comes for the next time, defects included."""
-    series = eia930.series(authority)
-    zone = eia930.ZONES[authority]
-    server.hours = lambda _zone, first, last: {
-        hour: (series[hour], "measured") for hour in range(first, last + 1) if hour in series
-    }
-    grid = live.LiveGrid(made([LoopbackSource(server.port)], {}, {}))
-    from carbonspan.grid import Resolver  # noqa: PLC0415
-    from carbonspan.site import parse_region  # noqa: PLC0415
+def test_a_year_of_real_hours_is_joined_hour_by_hour(authority: str, tmp_path: Path) -> None:
+    """Old spans over a year: what is wanted and not known comes for the next time, defects included.
 
-    resolver = Resolver(grid.store, sources=grid.names, want=grid.want, stale_hours=0)
-    place = parse_region(f"zone:{zone}")
-    year = range(min(series), max(series) + 1)
+    The hours are those of 2022, moved by whole weeks into what Electricity Maps serves.
+    """
+    original = eia930.series(authority)
+    weeks = (this_hour() - 48 - max(original)) // 168
+    series = {hour + 168 * weeks: number for hour, number in original.items()}
+    partial = {hour + 168 * weeks for hour in eia930.PARTIAL_REPORTS} if authority == "PJM" else set()
+    zone, token = eia930.ZONES[authority], "a-key"
+    options = {"electricity_maps": {"token": token}}
+    with ElectricityMapsServer(zone, series, token) as server:
+        options["electricity_maps"]["url"] = server.url
+        grid = live.LiveGrid(made(["electricity_maps"], options, {}), cache_path=tmp_path / "grid.sqlite3")
+        resolver = Resolver(grid.store, sources=grid.names, want=grid.want, stale_hours=0)
+        place = parse_region(f"zone:{zone}")
+        year = range(min(series), max(series) + 1)
 
-    def joined(hour: int) -> tuple[float, str]:
-        found = resolver.at(place, hour * 3600 * 10**9, hour * 3600 * 10**9)
-        assert found is not None
-        return found.intensity_g_per_kwh.central, found.source
+        def joined(hour: int) -> tuple[float, str, str]:
+            found = resolver.at(place, hour * 3600 * 10**9, hour * 3600 * 10**9)
+            assert found is not None
+            return found.intensity_g_per_kwh.central, found.source, found.quality.value
 
-    for hour in year:
-        joined(hour)
-    refresher = grid._refreshers[0]
-    end_s = time.monotonic() + 4 * WAIT_S
-    while len(grid.store) < len(series):
-        assert time.monotonic() < end_s
-        for zone_ in refresher._zones.values():
-            zone_.past_due = zone_.past_due._replace(monotonic_s=0.0)  # no hurry, but for a test
-        refresher.want(zone, -1)
-        time.sleep(0.01)
-    found = {hour: joined(hour) for hour in year}
-    assert {hour: number for hour, (number, source) in found.items() if source == "loopback"} == series
-    assert all(found[hour][1] != "loopback" for hour in year if hour not in series)
-    marked = {
-        hour
-        for hour in series
-        if (v := grid.store.get("loopback", zone, Basis.LIFE_CYCLE, hour)) and v.around_g_per_kwh
-    }
-    assert marked == (eia930.PARTIAL_REPORTS if authority == "PJM" else set())
-    assert server.total <= 1 + 37 + 1  # the present, and ten days at a time
-    grid.shut()
+        for hour in year:
+            joined(hour)
+        (refresher,) = grid._refreshers
+        end_s = time.monotonic() + 4 * WAIT_S
+        while len(grid.store) < len(series):
+            assert time.monotonic() < end_s
+            for entry in tuple(refresher._zones.values()):
+                entry.past_due = Moment(0.0, 0.0)  # no hurry, but for a test
+            refresher.want(zone, PRESENT)
+            time.sleep(0.01)
+        found = {hour: joined(hour) for hour in year}
+        is_live = {hour: row for hour, row in found.items() if row[1] == "electricity_maps"}
+        assert {hour: number for hour, (number, _, _) in is_live.items()} == series
+        assert {hour for hour, (_, _, quality) in is_live.items() if quality == "estimated"} == partial
+        assert {quality for hour, (_, _, quality) in is_live.items() if hour not in partial} == {"measured"}
+        # 365 days, up to ten at a time; the present; the zones of the key
+        assert len(server.requests) <= 37 + 2 + 2
+        grid.shut()
+        # another process has it all from the file
+        asked = len(server.requests)
+        later = live.LiveGrid(made(["electricity_maps"], options, {}), cache_path=tmp_path / "grid.sqlite3")
+        key = refresher.series()[0]
+        assert len(later._shared.hours(key, year[0], year[-1])) == len(series)
+        assert len(server.requests) == asked
 
 
 # -- processes
@@ -603,3 +613,39 @@ def test_no_network_library_is_loaded_before_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout == "[]\n"
+
+
+def test_what_a_forked_child_begins_with(server: Loopback) -> None:
+    """What the interpreter calls in the child, called here."""
+    app = App(grid=[LoopbackSource(server.port)])
+    app.until(lambda found: found[2] == "loopback")
+    grid = app.processor._road.live
+    assert grid is not None
+    (refresher,) = grid._refreshers
+    thread = refresher._thread
+    assert thread is not None
+    with live._opening:
+        live._renew()
+        assert not live._opening.locked()
+    assert (refresher._thread, refresher.series(), grid._noted[1]) == (None, (), {})
+    assert app.processor.prefetch_grid(["zone:DE"], timeout_s=WAIT_S).ok
+    assert refresher._thread is not thread
+
+
+def test_the_usual_cache_is_one_file_of_the_user(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    app = App(grid=[LoopbackSource(server.port)], grid_cache=True)
+    assert app.processor.prefetch_grid(REGION, timeout_s=WAIT_S).ok
+    if sys.platform.startswith("linux"):
+        assert (tmp_path / "carbonspan" / "grid.sqlite3").exists()
+
+
+def test_a_cache_that_cannot_be_used_is_in_the_report(server: Loopback, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    app = App(grid=[LoopbackSource(server.port)], grid_cache=tmp_path / "file" / "grid.sqlite3")
+    report = app.processor.prefetch_grid(REGION, timeout_s=WAIT_S)
+    assert report.ok  # the hours came all the same
+    assert next(report.problems()).startswith("cache: ")
+    assert app.span()[2] == "loopback"
