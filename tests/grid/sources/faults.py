@@ -40,6 +40,7 @@ class Request(NamedTuple):
     path: str
     query: dict[str, str]
     headers: dict[str, str]  # names in lower case
+    client_port: int  # one for each connection
 
     def holds(self, text: str) -> bool:
         """Return whether a text (a key) stands anywhere in the request."""
@@ -257,6 +258,7 @@ class FaultServer:
             parts.path,
             {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()},
             {name.lower(): value for name, value in handler.headers.items()},
+            handler.client_address[1],
         )
         self.requests.append(request)
         exchange = Exchange(request, handler, self._closing)

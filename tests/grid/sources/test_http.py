@@ -7,8 +7,10 @@ from __future__ import annotations
 import email.utils
 import gc
 import gzip
+import io
 import logging
 import os
+import socket
 import ssl
 import threading
 import time
@@ -16,6 +18,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 import trustme
 from opentelemetry import context
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
@@ -38,11 +41,13 @@ from tests.grid.sources.faults import (
     too_many,
     unused_port,
 )
+from urllib3.response import HTTPResponse
 
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.grid.sources.body import MAX_BODY_BYTES
+from carbonspan.grid.sources.body import MAX_BODY_BYTES, _unpacked
 from carbonspan.grid.sources.http import Client, Reply, Timeouts
 from carbonspan.grid.sources.pace import Pace, _renew, pace_of
+from carbonspan.grid.sources.transport import Deadline, make_session
 from carbonspan.version import __version__
 
 if TYPE_CHECKING:
@@ -150,6 +155,23 @@ def test_a_deadline_ends_slow_bytes_that_no_read_timeout_would(server: FaultServ
     with pytest.raises(Unavailable):
         ask(client(server, Timeouts(5.0, 30.0, 0.5)))
     assert len(server.requests) == 1
+
+
+def test_a_deadline_shuts_down_what_is_watched_and_nothing_else(server: FaultServer) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        with Deadline(time.monotonic()) as deadline:
+            while not deadline.over:
+                time.sleep(0.01)
+            deadline.watch(None)  # no connection yet
+            deadline.watch(one)  # one that comes too late
+            assert other.recv(1) == b""
+        with Deadline(time.monotonic()) as deadline:
+            closed = socket.socket()
+            closed.close()
+            deadline.watch(closed)
+    with make_session() as session:
+        assert session.get(server.url, timeout=30).json() == GOOD  # a session by itself has no deadline
 
 
 def test_a_server_error_is_asked_again_and_forgotten(server: FaultServer) -> None:
@@ -285,8 +307,9 @@ def test_an_error_without_a_readable_body_is_known_by_its_status(server: FaultSe
     server.next(
         answer(b"x", status=401, headers={"Content-Encoding": "br"}),
         answer(b"x", status=401, headers={"Content-Length": "100", "Connection": "close"}),
+        answer(b"x" * 1_000_000, status=401),
     )
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(Unauthorised):
             ask(client(server, IMPATIENT))
 
@@ -299,6 +322,13 @@ def test_a_packed_answer(server: FaultServer) -> None:
     assert ask(asked) == pytest.approx(1e30)  # a whole number nobody has, read in linear time
 
 
+def test_a_bomb_is_unpacked_in_small_pieces() -> None:
+    response = requests.Response()
+    packed = gzip.compress(b"0" * 10_000_000)
+    response.raw = HTTPResponse(io.BytesIO(packed), preload_content=False)
+    assert max(len(piece) for piece in _unpacked(response)) <= 16 * 1024
+
+
 def test_own_calls_are_never_traced(server: FaultServer) -> None:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
@@ -307,8 +337,6 @@ def test_own_calls_are_never_traced(server: FaultServer) -> None:
     for instrumentor in instrumentors:
         instrumentor.instrument(tracer_provider=provider)
     try:
-        import requests  # noqa: PLC0415 - after it was instrumented
-
         requests.get(server.url, timeout=30)
         assert exporter.get_finished_spans()  # so it would be seen
         exporter.clear()
@@ -361,6 +389,8 @@ def test_a_forked_child_has_connections_of_its_own(server: FaultServer) -> None:
         os._exit(0 if ask(asked) == GOOD else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert ask(asked) == GOOD
+    before, of_child, after = (request.client_port for request in server.requests)
+    assert of_child != before == after
 
 
 def test_calls_are_kept_apart(server: FaultServer) -> None:

@@ -212,7 +212,10 @@ def test_no_other_basis(server: FaultServer, basis: Basis) -> None:
 
 
 def test_regions(server: FaultServer) -> None:
-    assert source(server).capabilities().zones == {ZONE, "GB"}
+    first = source(server)
+    assert first.capabilities() == first.capabilities()
+    assert first.capabilities().zones == {ZONE, "GB"}
+    assert [request.path for request in server.requests] == ["/login", "/v3/my-access"]
     asked = source(server, regions={"US-TEX-ERCO": "ERCOT_WEST"})
     assert asked.serves("US-TEX-ERCO", Basis.MARGINAL)
     asked.forecast("US-TEX-ERCO", Basis.MARGINAL)

@@ -202,7 +202,7 @@ class Client:
         except GridError as refusal:
             # A connection that the deadline shut down reads like an answer that ends early.
             if not (deadline.over and isinstance(refusal, BadAnswer)):
-                return _alone(refusal)
+                return refusal
             error: GridError = self._late()
         except requests.exceptions.SSLError:
             return Unavailable(
@@ -313,12 +313,6 @@ class Client:
             # of its pool may have been held by a thread that does not exist here.
             process = self._process = _Process(os.getpid(), make_session(), threading.Event())
         return process
-
-
-def _alone(error: GridError) -> GridError:
-    error.__context__ = None
-    error.__traceback__ = None
-    return error
 
 
 @contextlib.contextmanager

@@ -22,7 +22,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
-    from contextvars import Token
     from types import TracebackType
 
     from typing_extensions import Self
@@ -40,18 +39,16 @@ class Deadline:
         """Whether the moment has come."""
         self._timer = threading.Timer(max(ends - time.monotonic(), 0.0), self._end)
         self._timer.daemon = True  # an interpreter that exits waits for nothing
-        self._token: Token[Deadline | None] | None = None
 
     def __enter__(self) -> Self:
         self._timer.start()
-        self._token = _deadline.set(self)
+        _deadline.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            _deadline.reset(self._token)
+        _deadline.set(None)  # calls do not nest
         self._timer.cancel()
         self._socket = None
 
