@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grid_lookup
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -194,6 +195,7 @@ def main() -> None:
         ("other span with an empty processor / plain span", per_span["http empty"] / per_span["http plain"], ""),
         ("EcoLogits llm_impacts / enrich", per_span["ecologits"] / per_span["enrich"], "at least 30"),
         ("enrich / plain span", per_span["enrich"] / per_span["plain"], ""),
+        *grid_lookup.rows(),
     ]
     for name, ratio, aim in rows:
         sys.stdout.write(f"{name:62} {ratio:8.2f}  {aim}\n")

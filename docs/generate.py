@@ -46,6 +46,8 @@ def options() -> str:
 def _default(value: object) -> str:
     if value in (None, "", {}, ()):
         return "none"
+    if isinstance(value, tuple):
+        return ",".join(value)
     return (
         str(getattr(value, "value", value)).lower() if isinstance(value, bool) else str(getattr(value, "value", value))
     )
@@ -57,7 +59,7 @@ def sources() -> str:
         ("source", "what", "year", "basis", "accounting", "licence"),
         [
             (f"`{s.id}`", f"[{s.title}]({s.url})", s.year, s.basis.value, s.accounting, s.licence)
-            for s in grid.sources()
+            for s in grid.bundled_sources()
         ],
     )
 

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan import footprint as footprints, grid, site as sites, usage as usages
 from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
+from carbonspan.grid.chosen import BUNDLED
 from carbonspan.grid.hours import NS_PER_HOUR
+from carbonspan.grid.report import NOTHING
 from carbonspan.lanes import Kind, Lanes
+from carbonspan.settings import warn_once
 from carbonspan.telemetry.attributes import EMISSIONS
 from carbonspan.telemetry.cost import NAMES as COST_NAMES
 from carbonspan.values import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from carbonspan.energy import Charge, EnergyModel
     from carbonspan.footprint import Footprint
+    from carbonspan.grid.live import LiveGrid
+    from carbonspan.grid.report import GridReport
     from carbonspan.settings import Settings
     from carbonspan.values import Energy, Intensity, Place, Site, Usage
 
@@ -75,6 +80,7 @@ class Road:
         locator: What the span and the settings say about where it ran.
         resolver: Place and hours to intensity.
         pue: Replaces the tables' PUE where given.
+        live: The live sources behind the resolver, where there are any.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class Road:
         locator: sites.Locator,
         resolver: grid.Resolver,
         pue: float | None = None,
+        live: LiveGrid | None = None,
     ) -> None:
         self._energy_model = energy_model
         self._locator = locator
@@ -90,6 +97,8 @@ class Road:
         self._pue = pue
         # How the model charges by the token, where it does: then spans of one kind share all but their counts.
         self._charge: Callable[[Usage], Charge] | None = getattr(energy_model, "charge", None)
+        self._live = live
+        self._closed = False
         self._known: dict[tuple[int, int], tuple[Place, int, _Conditions | None]] = {}
         self._shared: dict[tuple[Any, ...], footprints.Shared] = {}
         self._lanes = Lanes(resolver.store)
@@ -97,10 +106,14 @@ class Road:
         """Returns kind and footprint of a span whose kind was met before, as `enrich` would; `None` for others."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Road:
-        """Return the road that `settings` describe, its tables loaded."""
+    def of(cls, settings: Settings, *, start: bool = True) -> Road:
+        """Return the road that `settings` describe, its tables loaded.
+
+        With `start` false, live hours are used where another road of the same settings already fetches them.
+        """
         sites.load()
         grid.load()
+        live = _live_grid(settings, start=start)
         return cls(
             energy_model=_energy_model(settings),
             locator=sites.Locator(
@@ -108,9 +121,35 @@ class Road:
                 defaults={"*": settings.region} if settings.region else {},
                 self_hosted=settings.self_hosted,
             ),
-            resolver=grid.Resolver(basis=settings.basis, basis_strict=settings.basis_strict),
+            resolver=grid.Resolver(
+                live.store if live else None,
+                sources=live.names if live else None,
+                basis=settings.basis,
+                basis_strict=settings.basis_strict,
+                want=live.want if live else None,
+            ),
             pue=settings.pue,
+            live=live,
         )
+
+    @property
+    def live(self) -> LiveGrid | None:
+        """The live sources, `None` where the bundled tables answer alone."""
+        return self._live
+
+    def refresh_grid(self, timeout_s: float) -> GridReport:
+        """Bring the live hours of the zones seen so far up to date, and wait for it; without live sources: nothing."""
+        return self._live.refresh(timeout_s) if self._live else NOTHING
+
+    def prefetch_grid(self, regions: Iterable[str], timeout_s: float) -> GridReport:
+        """Fetch today's live hours of these regions, and wait for it; without live sources: nothing."""
+        return self._live.prefetch(regions, timeout_s) if self._live else NOTHING
+
+    def close(self) -> None:
+        """End what runs in the background for this road; spans still get what was fetched, and the tables."""
+        live, self._closed = self._live if not self._closed else None, True
+        if live is not None:
+            live.close()
 
     def enrich(
         self,
@@ -227,6 +266,27 @@ def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> str:
     if EMISSIONS in attributes:
         return Outcome.ALREADY
     return usage.problem
+
+
+def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:
+    if settings.grid == (BUNDLED,):
+        return None
+    from carbonspan.grid.live import open_grid  # noqa: PLC0415 - threads and files only for who asked for them
+
+    return open_grid(
+        settings.grid,
+        settings.grid_options,
+        settings.grid_cache,
+        basis=settings.basis,
+        basis_strict=settings.basis_strict,
+        start=start,
+        # A keyword is the programmer's; a deployment's mistake must not stop an application.
+        passed_over=None if settings.origins["grid"] == "keyword" else _passed_over,
+    )
+
+
+def _passed_over(reason: str) -> None:
+    warn_once(f"carbonspan: {reason}. Going on without this source")
 
 
 def _energy_model(settings: Settings) -> EnergyModel:

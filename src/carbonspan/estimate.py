@@ -67,7 +67,7 @@ def estimate(
         # Here it is where the call did run, not an assumption. The span's road fills in whose machines those are.
         options = {**options, "regions": {"*": options["region"]}}
     settings = Settings.resolve(options, os.environ)
-    road = Road.of(settings)
+    road = Road.of(settings, start=False)
     usage = Usage(
         role=Role.INFERENCE,
         operation=operation,
@@ -79,8 +79,11 @@ def estimate(
         output_tokens=output_tokens,
         cached_input_tokens=cached_input_tokens,
     )
-    place = road.locate({}, usage, {})
-    footprint = road.footprint(usage, place, ns, ns)
+    try:
+        place = road.locate({}, usage, {})
+        footprint = road.footprint(usage, place, ns, ns)
+    finally:
+        road.close()
     if footprint is None:
         raise ValueError(
             f"option 'basis_strict' is True, but no {settings.basis.value} intensity is known for {place.region}; "

@@ -19,17 +19,19 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from carbonspan.enrich import Outcome
+from carbonspan.grid.report import TIMEOUT_S
 from carbonspan.settings import Settings, check_environment
 from carbonspan.spans import Step
 from carbonspan.telemetry.attributes import EMISSIONS, ROLE
 from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from typing_extensions import Unpack
 
+    from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
 
 _log = logging.getLogger("carbonspan")
@@ -94,6 +96,21 @@ class CarbonSpanExporter(_Around):
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
         return self._step.counts()
+
+    def refresh_grid(self, timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch what is due of the grid zones seen so far, and wait for it: see `carbonspan.grid.live`."""
+        return self._step.road.refresh_grid(timeout_s)
+
+    def prefetch_grid(self, regions: Iterable[str], timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch today's hours of these regions or zones before the first span, and wait for it."""
+        return self._step.road.prefetch_grid(regions, timeout_s)
+
+    def shutdown(self, timeout_millis: float | None = None) -> None:
+        """Shut the inner exporter down, and end the refreshing of the grid, where there is any."""
+        try:
+            super().shutdown(timeout_millis)
+        finally:
+            self._step.road.close()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from carbonspan.grid.report import TIMEOUT_S
 from carbonspan.settings import Settings
 from carbonspan.spans import Step
 from carbonspan.telemetry import Path, facts, path, read, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan, Span
     from typing_extensions import Unpack
 
+    from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
 
 
@@ -77,8 +79,17 @@ class CarbonSpanProcessor(SpanProcessor):
         if not self._saw_ending:
             self._handle(span)
 
+    def refresh_grid(self, timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch what is due of the grid zones seen so far, and wait for it: see `carbonspan.grid.live`."""
+        return self._step.road.refresh_grid(timeout_s)
+
+    def prefetch_grid(self, regions: Iterable[str], timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch today's hours of these regions or zones before the first span, and wait for it."""
+        return self._step.road.prefetch_grid(regions, timeout_s)
+
     def shutdown(self) -> None:
-        """Do nothing: there is no thread, file or connection to close."""
+        """End the refreshing of the grid, where there is any: within a second."""
+        self._step.road.close()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the interface's
         """Return True: nothing is held back."""

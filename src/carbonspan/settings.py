@@ -13,20 +13,23 @@ import functools
 import json
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from carbonspan.energy import default_registry
+from carbonspan.grid.chosen import BUNDLED, parse as sources_in_order
+from carbonspan.grid.sources import NAMES, spec_of
 from carbonspan.site import parse_region
 from carbonspan.telemetry.attributes import Level
 from carbonspan.values import Basis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from carbonspan.energy import EnergyModel
+    from carbonspan.grid import GridSource
 
 _log = logging.getLogger("carbonspan")
 
@@ -39,6 +42,9 @@ class Options(TypedDict, total=False):
     attributes: str | Level
     basis: str | Basis
     basis_strict: bool
+    grid: str | GridSource | Path | Callable[..., Any] | Sequence[str | GridSource | Path | Callable[..., Any]]
+    grid_options: Mapping[str, Mapping[str, Any]] | str
+    grid_cache: bool | str | Path
     region: str
     regions: Mapping[str, str]
     self_hosted: str | list[str] | tuple[str, ...]
@@ -57,6 +63,7 @@ class Option(NamedTuple):
     parse: Callable[[Any], Any]  # from a Python value or the text of an environment variable; raises ValueError
     allowed: str
     meaning: str
+    secret: bool = False  # its value is never shown: it may hold a key
 
     @property
     def environment(self) -> str:
@@ -154,6 +161,22 @@ def _energy(value: Any) -> str | EnergyModel:
     raise ValueError
 
 
+def _grid_options(value: Any) -> dict[str, dict[str, Any]]:
+    if isinstance(value, str):
+        value = json.loads(value)
+    if not hasattr(value, "items") or not all(name in NAMES and hasattr(v, "items") for name, v in value.items()):
+        raise ValueError(f"allowed: a mapping of source name to its options; names: {', '.join(NAMES)}")
+    return {spec_of(name).name: dict(options) for name, options in value.items()}
+
+
+def _grid_cache(value: Any) -> bool | str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str) and value.strip().lower() not in {"true", "false", ""}:
+        return value.strip()
+    return _boolean(value)
+
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         "attributes",
@@ -175,6 +198,31 @@ OPTIONS: tuple[Option, ...] = (
         _boolean,
         "true, false",
         "Refuse intensities of another basis: such spans are counted as `no_intensity` and left alone.",
+    ),
+    Option(
+        "grid",
+        (BUNDLED,),
+        sources_in_order,
+        f"bundled; names in order of preference ({', '.join(NAMES)}), such as uk,electricity_maps,bundled; "
+        "in code also the path of a file, a function, a GridSource",
+        "Live sources of hourly intensity. Without one there is no network: the bundled tables answer. "
+        "They are the last resort of any list.",
+    ),
+    Option(
+        "grid_options",
+        {},
+        _grid_options,
+        'a mapping of source name to its options, such as {"electricity_maps": {"token": "..."}}; '
+        "in the environment as JSON",
+        "Options of the live sources (docs/grid.md). Keys are better kept in each source's own variable.",
+        secret=True,
+    ),
+    Option(
+        "grid_cache",
+        True,  # noqa: FBT003 - the value of a row, not an argument
+        _grid_cache,
+        "true (a file in the user's cache directory), false (memory only), or the path of a file",
+        "Where the processes of a host share the hours that live sources delivered, so that one of them asks for all.",
     ),
     Option(
         "region",
@@ -245,6 +293,9 @@ class Settings:
     attributes: Level
     basis: Basis
     basis_strict: bool
+    grid: tuple[Any, ...]  # names, paths, functions, GridSource objects, in order
+    grid_options: Mapping[str, Mapping[str, Any]] = field(repr=False)  # may hold keys
+    grid_cache: bool | str
     region: str
     regions: Mapping[str, str]
     self_hosted: tuple[str, ...]
@@ -268,7 +319,7 @@ class Settings:
                 hint = f"; did you mean {near[0]!r}?" if near else "."
                 raise ValueError(f"unknown option {name!r}{hint} Allowed: {', '.join(_BY_NAME)}")
         for name, nearest in unknown_variables(environ).items():
-            _warn_once(f"carbonspan: {name} is no option{f'; did you mean {nearest}?' if nearest else ''}")
+            warn_once(f"carbonspan: {name} is no option{f'; did you mean {nearest}?' if nearest else ''}")
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for option in OPTIONS:
@@ -280,7 +331,7 @@ SHOWN_CHARACTERS = 200  # of a wrong value: enough to recognise it, and no log i
 
 
 def _wrong(option: Option, value: object, error: Exception) -> str:
-    shown = repr(value)
+    shown = "wrong (its value is not shown)" if option.secret else repr(value)
     if len(shown) > SHOWN_CHARACTERS:
         shown = shown[:SHOWN_CHARACTERS] + "..."
     detail = str(error)[: 2 * SHOWN_CHARACTERS]
@@ -291,18 +342,19 @@ def _wrong(option: Option, value: object, error: Exception) -> str:
 
 def _default(option: Option) -> str:
     default = getattr(option.default, "value", option.default)
+    default = ",".join(default) if isinstance(default, tuple) else default
     return f"the default, {default}" if default else "none"
 
 
 @functools.lru_cache(maxsize=64)
-def _warn_once(message: str) -> None:
+def warn_once(message: str) -> None:
     """Log a message the first time it comes up: an application may make many processors."""
     _log.warning("%s", message)
 
 
 def warn_again() -> None:
     """Forget which warnings were logged."""
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -317,13 +369,16 @@ def _resolve(option: Option, keyword: Any, environ: Mapping[str, str]) -> tuple[
         try:
             return option.parse(keyword), "keyword"
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            raise ValueError(f"option {option.name!r} is {_wrong(option, keyword, error)}") from error
+            # What was wrong with a secret one may quote it, and its traceback would.
+            raise ValueError(f"option {option.name!r} is {_wrong(option, keyword, error)}") from (
+                None if option.secret else error
+            )
     text = environ.get(option.environment, "").strip()
     if text:
         try:
             return option.parse(text), "environment"
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            _warn_once(f"carbonspan: {option.environment} is {_wrong(option, text, error)}. Using {_default(option)}")
+            warn_once(f"carbonspan: {option.environment} is {_wrong(option, text, error)}. Using {_default(option)}")
     return option.default, "default"
 
 
@@ -339,4 +394,6 @@ def check_environment(environ: Mapping[str, str], keywords: Mapping[str, Any]) -
             try:
                 option.parse(text)
             except (ValueError, TypeError, OverflowError, OSError) as error:
-                raise ValueError(f"{option.environment} is {_wrong(option, text, error)}") from error
+                raise ValueError(f"{option.environment} is {_wrong(option, text, error)}") from (
+                    None if option.secret else error
+                )

@@ -25,8 +25,8 @@ class Step:
 
     def __init__(self, settings: Settings, meter_provider: MeterProvider | None = None) -> None:
         self.settings = settings
-        self._road = Road.of(settings)
-        self.known = self._road.known
+        self.road = Road.of(settings)
+        self.known = self.road.known
         self._books = Books(metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider)
         self.writer = writer(settings.attributes)
         self.note = self._books.note
@@ -41,7 +41,7 @@ class Step:
         scope = span.instrumentation_scope
         end_ns = span.end_time or 0
         start_ns = span.start_time or end_ns
-        found = self._road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, span.resource.attributes)
+        found = self.road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, span.resource.attributes)
         return None if found is None else (found.outcome, found.footprint, found.uncounted, start_ns, end_ns)
 
     def additions(self, note: Note) -> dict[str, Value]:

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from carbonspan.grid import SourceInfo, annual_g_per_kwh, offline, sources
+from carbonspan.grid import SourceInfo, annual_g_per_kwh, bundled_sources, offline
 from carbonspan.grid.mix import mixes
 from carbonspan.tables import rows
 from carbonspan.values import Basis, Place
 
-LISTED = sources()
+LISTED = bundled_sources()
 IDS = {source.id for source in LISTED}
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_source_can_be_cited() -> None:
-    assert len([source for source in sources() if not source.id.startswith("mix:")]) == 7
-    assert len({(source.id, source.basis) for source in sources()}) == len(sources())
-    for source in sources():
+    assert len([source for source in bundled_sources() if not source.id.startswith("mix:")]) == 7
+    assert len({(source.id, source.basis) for source in bundled_sources()}) == len(bundled_sources())
+    for source in bundled_sources():
         assert source.url.startswith("https://")
         assert set(source.licence.split(" AND ")) <= {"ODbL-1.0", "US public domain", "Apache-2.0", "CC-BY-4.0"}
         assert source.accounting in {"consumption", "production", "consumption mean x production shape"}
@@ -36,7 +36,7 @@ def test_every_value_names_a_source_of_the_list() -> None:
 
 
 def listed(name: str, basis: Basis = Basis.LIFE_CYCLE) -> SourceInfo:
-    return next(source for source in sources() if (source.id, source.basis) == (name, basis))
+    return next(source for source in bundled_sources() if (source.id, source.basis) == (name, basis))
 
 
 def test_a_profile_names_both_of_its_sources() -> None:
@@ -48,7 +48,7 @@ def test_a_profile_names_both_of_its_sources() -> None:
 
 
 def test_every_mix_names_what_it_stands_on() -> None:
-    assert {(source.id, source.basis) for source in sources() if source.id.startswith("mix:")} == {
+    assert {(source.id, source.basis) for source in bundled_sources() if source.id.startswith("mix:")} == {
         (mix.source, basis) for (_, basis), mix in mixes().items()
     }
     us = listed("mix:US")

@@ -115,6 +115,11 @@ def test_a_live_source_slots_in_fails_and_recovers() -> None:
         def capabilities(self) -> Capabilities:
             return Capabilities(frozenset({"GB"}), frozenset({LIFE_CYCLE}), forecast_hours=3)
 
+        def serves(self, zone: str, basis: Basis) -> bool:
+            return zone == "GB" and basis is LIFE_CYCLE
+
+        def close(self) -> None: ...
+
     source = Recorded()
     assert isinstance(source, GridSource)
     store = HourStore()

@@ -12,7 +12,7 @@ from typing import Any
 
 from carbonspan import grid
 from carbonspan.cli.listing import plain
-from carbonspan.settings import OPTIONS, Settings, warn_again
+from carbonspan.settings import OPTIONS, Option, Settings, warn_again
 from carbonspan.telemetry import Path, path
 from carbonspan.version import METHOD_VERSION, __version__
 
@@ -41,6 +41,15 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _shown(option: Option, value: Any) -> Any:
+    """Return an option's value as JSON can hold it; of one that may hold a key, whose they are."""
+    if option.secret:
+        return dict.fromkeys(value, "(not shown)")
+    if isinstance(value, tuple):
+        return [item if isinstance(item, str) else getattr(item, "name", type(item).__name__) for item in value]
+    return plain(value)
 
 
 def examine() -> dict[str, Any]:
@@ -73,14 +82,14 @@ def examine() -> dict[str, Any]:
         "options": [
             {
                 "option": option.name,
-                "value": plain(getattr(settings, option.name)),
+                "value": _shown(option, getattr(settings, option.name)),
                 "from": settings.origins[option.name],
                 "environment": option.environment,
                 "allowed": option.allowed,
             }
             for option in OPTIONS
         ],
-        "grid": list(dict.fromkeys(source.id for source in grid.sources() if not source.id.startswith("mix:"))),
+        "grid": list(dict.fromkeys(source.id for source in grid.bundled_sources() if not source.id.startswith("mix:"))),
         "extras": extras,
         "problems": problems,
     }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Carbon intensity of electricity: zone and hour -> gCO2e/kWh, from live sources or from tables."""
 
-from carbonspan.grid.catalogue import SourceInfo, annual_g_per_kwh, sources
+from carbonspan.grid.catalogue import SourceInfo, annual_g_per_kwh, bundled_sources
 from carbonspan.grid.offline import load
 from carbonspan.grid.resolver import STALE_HOURS, Resolver
 from carbonspan.grid.source import Capabilities, GridSource, HourValue
@@ -17,6 +17,6 @@ __all__ = [
     "Resolver",
     "SourceInfo",
     "annual_g_per_kwh",
+    "bundled_sources",
     "load",
-    "sources",
 ]

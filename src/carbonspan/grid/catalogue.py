@@ -25,7 +25,7 @@ class SourceInfo(NamedTuple):
     note: str
 
 
-def sources() -> tuple[SourceInfo, ...]:
+def bundled_sources() -> tuple[SourceInfo, ...]:
     """Return every bundled source, then every mix: title, year, basis, accounting, licence, address.
 
     Every `Intensity.source` that needs no network is among them.

@@ -4,8 +4,9 @@
 
 The ladder: measured hour, estimated or forecast hour, stale hour, month-hour profile, yearly zone, yearly country,
 mix of the geography. The basis is a preference. A live source is there because the user chose it, so it is used in the
-basis it has, before any table in the basis that was wished for; `basis_strict` refuses every other basis. All hours of
-a span are resolved in one basis.
+basis it has, before any table in the basis that was wished for, and its hour before a stale one in that basis;
+`basis_strict` refuses every other basis. All hours of a span are resolved in one basis. Among sources the best rung
+wins, and on one rung the source named first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from carbonspan.grid.yearly import alternative_zone
 from carbonspan.values import Basis, Intensity, Quality, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from carbonspan.grid.source import HourValue
     from carbonspan.values import Place
@@ -45,6 +46,7 @@ class Resolver:
         basis: Basis = Basis.LIFE_CYCLE,
         basis_strict: bool = False,
         stale_hours: int = STALE_HOURS,
+        want: Callable[[str, int], None] | None = None,
     ) -> None:
         """Take the settings.
 
@@ -54,11 +56,14 @@ class Resolver:
             basis: the basis wished for.
             basis_strict: whether to return nothing rather than a value in another basis.
             stale_hours: how many hours the last known hour of a live source stays good for; 0 for never.
+            want: is told the zone and the hour (since 1970, UTC) of each look-up that found no measured hour. It is
+                called on the path of a span, so it may neither raise nor wait.
         """
         self._store = HourStore(capacity=1) if store is None else store
         self._sources = None if sources is None else tuple(sources)
         self._bases = (basis,) if basis_strict else (basis, *(other for other in Basis if other is not basis))
         self._stale_hours = stale_hours
+        self._want = want
         self._cache: tuple[int, dict[tuple[int, int], tuple[Place, Intensity | None]]] = (-1, {})
         offline.load()
 
@@ -103,6 +108,11 @@ class Resolver:
         return intensity
 
     def _over(self, place: Place, hours: tuple[tuple[int, float], ...]) -> Intensity | None:
+        want = self._want
+        if want is not None and place.zone:
+            for hour, _ in hours:
+                if not self._is_measured(place.zone, hour):
+                    want(place.zone, hour)
         for basis in self._order(place.zone, hours):
             estimates = [self._estimate(place, hour, basis) for hour, _ in hours]
             known = [estimate for estimate in estimates if estimate is not None]
@@ -110,12 +120,21 @@ class Resolver:
                 return _weighted(known, hours)
         return None
 
+    def _is_measured(self, zone: str, hour: int) -> bool:
+        found = (self._fresh(zone, hour, basis) for basis in self._bases)
+        return any(value is not None and value.quality is Quality.MEASURED for value in found)
+
     def _order(self, zone: str, hours: tuple[tuple[int, float], ...]) -> tuple[Basis, ...]:
-        """Return the bases to try: those in which a live source knows any of the hours go first."""
-        live = tuple(
-            basis for basis in self._bases if any(self._live(zone, hour, basis) is not None for hour, _ in hours)
-        )
-        return (*live, *(basis for basis in self._bases if basis not in live))
+        """Return the bases to try: those in which a live source knows any of the hours go first, stale ones behind."""
+        if not zone or not len(self._store):
+            return self._bases
+        fresh = [basis for basis in self._bases if any(self._fresh(zone, hour, basis) for hour, _ in hours)]
+        stale = [
+            basis
+            for basis in self._bases
+            if basis not in fresh and any(self._live(zone, hour, basis) is not None for hour, _ in hours)
+        ]
+        return (*fresh, *stale, *(basis for basis in self._bases if basis not in fresh and basis not in stale))
 
     def _estimate(self, place: Place, hour: int, basis: Basis) -> Estimate | None:
         found = self._ladder(place, hour, basis)
@@ -143,15 +162,18 @@ class Resolver:
     def _live(self, zone: str, hour: int, basis: Basis) -> Estimate | None:
         if not zone or not len(self._store):
             return None
-        sources = self._store.sources() if self._sources is None else self._sources
         for age in range(self._stale_hours + 1):
-            values = [self._store.get(source, zone, basis, hour - age) for source in sources]
-            known = [value for value in values if value is not None]
-            if known:
-                # min keeps the first of equals: the source named first
-                best = min(known, key=lambda value: _QUALITIES.index(value.quality))
+            best = self._fresh(zone, hour - age, basis)
+            if best is not None:
                 return _of_hour(best) if age == 0 else _of_stale_hour(best, age)
         return None
+
+    def _fresh(self, zone: str, hour: int, basis: Basis) -> HourValue | None:
+        """Return what is known of this very hour: the best quality, and among equals of the source named first."""
+        sources = self._store.sources() if self._sources is None else self._sources
+        values = [self._store.get(source, zone, basis, hour) for source in sources]
+        known = [value for value in values if value is not None]
+        return min(known, key=lambda value: _QUALITIES.index(value.quality)) if known else None
 
 
 def _of_hour(value: HourValue) -> Estimate:
@@ -164,8 +186,12 @@ def _of_stale_hour(value: HourValue, age_h: int) -> Estimate:
 
 
 def _live_estimate(value: HourValue, factors: Range, quality: Quality) -> Estimate:
+    intensity = factors.scaled(value.intensity_g_per_kwh)
+    around = value.around_g_per_kwh
+    if around is not None:  # the hours around contradict it: either may be right
+        intensity = Range(min(intensity.low, around), intensity.central, max(intensity.high, around))
     return Estimate(
-        factors.scaled(value.intensity_g_per_kwh),
+        intensity,
         value.zone,
         value.source,
         value.basis,

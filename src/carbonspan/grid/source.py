@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ class HourValue:
     source: str  # the source's `name`
     fetched_at: datetime  # UTC
     vintage: str = ""  # edition of the data where the source restates history
+    around_g_per_kwh: float | None = None  # what the hours around it say, where they contradict it (`plausible`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class GridSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Short and stable, as written on spans: electricity_maps, uk_neso, ..."""
+        """Short and stable, as written on spans: electricity_maps, uk_carbon_intensity, ..."""
         ...
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:
@@ -62,3 +63,62 @@ class GridSource(Protocol):
     def capabilities(self) -> Capabilities:
         """Return what the source can serve."""
         ...
+
+    def serves(self, zone: str, basis: Basis) -> bool:
+        """Return whether the source may have this zone in this basis: cheap, and without network."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. The source may be used again afterwards."""
+        ...
+
+
+class GridError(Exception):
+    """Why a source gave nothing. `hint` says in one line how to mend it; neither holds a secret."""
+
+    outcome: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Take what happened, and what to do about it."""
+        super().__init__(message)
+        self.hint = hint
+
+
+class Unauthorised(GridError):  # noqa: N818 - it is what happened; Error would say it twice
+    """The key is missing, wrong or not good for this zone. One such answer is not permanent."""
+
+    outcome = "unauthorised"
+
+
+class NotCovered(GridError):  # noqa: N818 - it is what happened; Error would say it twice
+    """The source has nothing for this zone, or not now."""
+
+    outcome = "not_covered"
+
+
+class RateLimited(GridError):  # noqa: N818 - it is what happened; Error would say it twice
+    """Too many requests for this key or address."""
+
+    outcome = "rate_limited"
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_s: float | None = None) -> None:
+        """Take how long the source asks to be left alone, in seconds, where it says."""
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(GridError):  # noqa: N818 - it is what happened; Error would say it twice
+    """No connection, no answer in time, or a fault of the server's."""
+
+    outcome = "unavailable"
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_s: float | None = None) -> None:
+        """Take how long the source asks to be left alone, in seconds, where it says."""
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class BadAnswer(GridError):  # noqa: N818 - it is what happened; Error would say it twice
+    """An answer that is none: not JSON, another zone, no numbers."""
+
+    outcome = "bad_answer"

@@ -22,7 +22,9 @@ MAX_INTENSITY_G_PER_KWH = 3000.0
 """Above this a value is a fault, not a grid: the dirtiest country emits 1,306 g/kWh (Turkmenistan, life-cycle; Our
 World in Data, https://ourworldindata.org/grapher/carbon-intensity-electricity)."""
 
-_RANK = {Quality.FORECAST: 0, Quality.ESTIMATED: 1, Quality.MEASURED: 2}
+RANK = {Quality.FORECAST: 0, Quality.ESTIMATED: 1, Quality.MEASURED: 2}
+"""What replaces what: the higher the lower, never the other way."""
+
 _KEPT = 0.9  # of the capacity, when it is exceeded: not every put may pay for making room
 
 
@@ -63,7 +65,7 @@ class HourStore:
         taken = 0
         with self._lock:
             for value in values:
-                if _acceptable(value) and self._keep(value):
+                if acceptable(value) and self._keep(value):
                     taken += 1
             if self._size > self._capacity:
                 self._make_room()
@@ -76,7 +78,7 @@ class HourStore:
         old = series.get(hour)
         if old is None:
             self._size += 1
-        elif (_RANK[value.quality], value.fetched_at) < (_RANK[old.quality], old.fetched_at):
+        elif (RANK[value.quality], value.fetched_at) < (RANK[old.quality], old.fetched_at):
             return False
         series[hour] = value
         return value != old
@@ -94,16 +96,18 @@ class HourStore:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()  # another thread of the parent may have held the old one
+        self.version += 1  # what was derived before is looked up again: the child's own wants must be noted
 
 
-def _acceptable(value: HourValue) -> bool:
+def acceptable(value: HourValue) -> bool:
+    """Return whether a value can be an hour of a grid: a number in range, a known quality, an aware hour."""
     number: object = value.intensity_g_per_kwh  # whatever a response held
     return (
         isinstance(number, (int, float))
         and not isinstance(number, bool)
         and math.isfinite(number)
         and 0.0 <= number <= MAX_INTENSITY_G_PER_KWH
-        and value.quality in _RANK
+        and value.quality in RANK
         and value.hour.tzinfo is not None
         and value.hour >= EPOCH
         and value.fetched_at.tzinfo is not None

@@ -1,0 +1,103 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the body of a response within bounds, and JSON without its surprises. Used by `http` alone."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Unpacked. The largest honest answer is a month of five-minute rows, about 1 MB."""
+MAX_ERROR_BYTES = 4096
+_CHUNK_BYTES = 16 * 1024
+_MAX_DIGITS = 18  # of a whole number: beyond it a float will do, and takes no quadratic time
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and check
+
+
+class Refused(Exception):  # noqa: N818 - not an error of ours: a body that cannot be used
+    """Why a body cannot be used, in words that hold nothing of it."""
+
+
+def read(response: requests.Response, limit: int, *, whole: bool) -> bytes:
+    """Return the body, unpacked.
+
+    Args:
+        response: opened with `stream=True`, nothing read yet.
+        limit: how many bytes at most.
+        whole: whether a longer body is refused (or cut off at the limit).
+
+    Raises:
+        Refused: too long, packed in a way that was not asked for, or broken in packing.
+        requests.RequestException, urllib3.exceptions.HTTPError, OSError: the connection broke.
+    """
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise Refused("the answer is packed in a way that was not asked for")
+    pieces: list[bytes] = []
+    length = 0
+    for piece in _unpacked(response) if encoding in {"gzip", "x-gzip"} else _packed(response):
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
+            if whole:
+                raise Refused(f"the answer is larger than {limit // (1024 * 1024)} MiB")
+            break
+    return b"".join(pieces)[:limit]
+
+
+def _packed(response: requests.Response) -> Iterator[bytes]:
+    while piece := response.raw.read(_CHUNK_BYTES, decode_content=False):
+        yield piece
+
+
+def _unpacked(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body unpacked, in pieces of bounded size: 16 KiB of gzip can hold 16 MiB."""
+    unpacker = zlib.decompressobj(_GZIP)
+    for piece in _packed(response):
+        rest = piece
+        while rest and not unpacker.eof:
+            try:
+                unpacked = unpacker.decompress(rest, _CHUNK_BYTES)
+            except zlib.error:
+                raise Refused("the answer is broken (gzip)") from None
+            rest = unpacker.unconsumed_tail
+            yield unpacked
+    if not unpacker.eof:
+        raise Refused("the answer is broken (gzip)")
+
+
+def parsed(body: bytes) -> Any:
+    """Return the JSON in a body.
+
+    Raises:
+        Refused: no JSON, a number that JSON has not (NaN, Infinity), or a key that occurs twice.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_number, parse_int=_whole
+        )
+    except (ValueError, RecursionError):
+        pass
+    raise Refused("the answer is no JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_DIGITS else float(text)
