@@ -178,7 +178,10 @@ def test_a_wrong_option_of_a_source(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     with caplog.at_level(logging.WARNING, "carbonspan"):
         app = App()
     assert app.processor._step.road.live is not None
-    assert app.processor._step.road.live.names in {("uk_carbon_intensity",), ("electricity_maps", "uk_carbon_intensity")}
+    assert app.processor._step.road.live.names in {
+        ("uk_carbon_intensity",),
+        ("electricity_maps", "uk_carbon_intensity"),
+    }
 
 
 def test_each_source_once() -> None:
