@@ -1,0 +1,57 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix: which stack is run under which instrumentations, and in which environment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.instrumentations.instrumentors import OFFICIAL, OPENINFERENCE, TRACELOOP
+
+_ALONE_AND_IN_PAIRS = (
+    (OFFICIAL,),
+    (TRACELOOP,),
+    (OPENINFERENCE,),
+    (OFFICIAL, TRACELOOP),
+    (OFFICIAL, OPENINFERENCE),
+    (TRACELOOP, OPENINFERENCE),
+)
+# A framework's own spans, under those of an instrumented client.
+_NATIVE_AND_CLIENT = ((), ("openai/official",), ("openai/traceloop",), ("openai/openinference",))
+
+
+class Case(NamedTuple):
+    """One process: a program, and what watches it."""
+
+    environment: str  # environments/<this>.txt
+    stack: str  # stacks/<this>.py
+    parts: tuple[str, ...]  # whose instrumentations of the stack; of another package as "package/whose"
+    calls: int  # that the program makes: the server counts them too, and its count is the one that is used
+
+    @property
+    def name(self) -> str:
+        """What the case is called in reports and recordings."""
+        return "+".join(self.parts) or "native"
+
+
+def _cases(environment: str, stack: str, calls: int, *parts: tuple[str, ...]) -> list[Case]:
+    return [Case(environment, stack, names, calls) for names in parts]
+
+
+CASES: tuple[Case, ...] = (
+    *_cases("clients", "openai", 6, *_ALONE_AND_IN_PAIRS),
+    # The client has spans of its own as well.
+    *_cases("clients", "anthropic", 5, (), *_ALONE_AND_IN_PAIRS),
+    *_cases("clients", "gemini", 6, *_ALONE_AND_IN_PAIRS),
+    *_cases("clients", "bedrock", 5, *_ALONE_AND_IN_PAIRS),
+    *_cases("agents", "pydantic_ai", 3, *_NATIVE_AND_CLIENT),
+    *_cases("agents", "langchain", 3, *_ALONE_AND_IN_PAIRS, (OPENINFERENCE, "openai/official")),
+    *_cases("agents", "openai_agents", 3, *_ALONE_AND_IN_PAIRS, (OPENINFERENCE, "openai/official")),
+    *_cases("agents", "logfire", 3, *_NATIVE_AND_CLIENT),
+    *_cases("agents", "langfuse", 3, *_NATIVE_AND_CLIENT),
+    *_cases("openai2", "strands", 3, *_NATIVE_AND_CLIENT),
+    *_cases("openai2", "openlit", 3, *_NATIVE_AND_CLIENT),
+    *_cases("openai2", "crewai", 3, (OPENINFERENCE, "openai/official"), (TRACELOOP,), (TRACELOOP, "openai/official")),
+    *_cases("adk", "adk", 3, (), (OPENINFERENCE,), ("gemini/official",), ("gemini/openinference",)),
+    *_cases("adk", "litellm", 3, (), (OPENINFERENCE,), ("openai/official",), (OPENINFERENCE, "openai/official")),
+)

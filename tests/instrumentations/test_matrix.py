@@ -1,0 +1,77 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""One assertion for every stack: each call the server answered is counted on one span, with the tokens it was charged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.instrumentations import recordings
+from tests.instrumentations.api.server import Server
+from tests.instrumentations.matrix import CASES
+
+if TYPE_CHECKING:
+    from tests.instrumentations.matrix import Case
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 240
+GRAMS = "carbon.emissions.grams"
+# The environment this runs in, as run.sh names it.
+HERE = os.environ.get("CARBONSPAN_TEST_ENVIRONMENT", "")
+
+# Telemetry of their own, switched off; keys that nothing checks; figures that would be fetched.
+QUIET = {
+    "ANONYMIZED_TELEMETRY": "false",
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_DISABLE_TRACKING": "true",
+    "CREWAI_TESTING": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "GRPC_ENABLE_FORK_SUPPORT": "false",
+    "LANGSMITH_TRACING": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LOGFIRE_SEND_TO_LOGFIRE": "false",
+    "OPENAI_API_KEY": "none",
+    "PYDANTIC_DISABLE_PLUGINS": "true",
+    "TRACELOOP_TELEMETRY": "false",
+}
+
+
+def child(case: Case, url: str, report: Path) -> dict[str, Any]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "CARBONSPAN_"))}
+    done = subprocess.run(  # noqa: S603 - this interpreter, this repository
+        [sys.executable, "-m", "tests.instrumentations.child", case.stack, "+".join(case.parts), url, str(report)],
+        cwd=ROOT,
+        env=kept | QUIET | {"HOME": str(report.parent), "XDG_DATA_HOME": str(report.parent)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return found | {"said": done.stderr}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.environment == HERE], ids=lambda c: f"{c.stack}-{c.name}")
+def test_every_call_is_counted_once(case: Case, tmp_path: Path) -> None:
+    with Server() as server:
+        found = child(case, server.url, tmp_path / "report.json")
+        calls = server.calls
+    assert not server.refused
+    assert not found["outside"]
+    assert len(calls) == case.calls
+    recordings.keep(case, found, calls)
+
+    counted = [span["attributes"] for span in found["spans"] if GRAMS in span["attributes"]]
+    truth = sorted((call.input_tokens, call.output_tokens) for call in calls)
+    assert sorted((a["carbon.usage.input_tokens"], a["carbon.usage.output_tokens"]) for a in counted) == truth
+    outcomes = found["outcomes"]
+    assert outcomes.get("enriched", 0) + outcomes.get("unknown_model", 0) == len(calls)
+    assert "error" not in outcomes
