@@ -279,6 +279,29 @@ def test_prefetch_is_bounded_by_its_timeout(server: Loopback) -> None:
     assert not app.processor.prefetch_grid("GB", timeout_s=0.05).complete
 
 
+def test_after_shutdown_nobody_waits(server: Loopback) -> None:
+    app = App(grid=[LoopbackSource(server.port)])
+    app.span()
+    app.until(lambda found: found[2] == "loopback")
+    app.processor.shutdown()
+    report = app.processor.prefetch_grid("zone:DE", timeout_s=10 * WAIT_S)
+    assert (report.complete, report.unserved) == (True, ("DE",))
+    assert app.processor.refresh_grid(timeout_s=10 * WAIT_S).complete
+
+
+def test_who_waits_is_told_when_it_ends(server: Loopback) -> None:
+    server.gate.clear()
+    app = App(grid=[LoopbackSource(server.port)])
+    reports: list[Any] = []
+    waiting = threading.Thread(target=lambda: reports.append(app.processor.prefetch_grid("GB", timeout_s=10 * WAIT_S)))
+    waiting.start()
+    assert server.arrived.wait(WAIT_S)
+    app.processor.shutdown()
+    server.gate.set()
+    waiting.join(WAIT_S)
+    assert len(reports) == 1
+
+
 def test_the_exporter_does_the_same(server: Loopback) -> None:
     class Closes(InMemorySpanExporter):
         def shutdown(self) -> None:
