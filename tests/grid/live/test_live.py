@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.grid.live import eia930
 from tests.grid.live.electricity_maps import ElectricityMapsServer
 from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
+from tests.grid.sources.faults import FaultServer, answer
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, estimate
 from carbonspan.grid import Resolver, live
 from carbonspan.grid.chosen import made, parse
 from carbonspan.grid.clock import Moment
+from carbonspan.grid.hours import hour_start
 from carbonspan.grid.refresher import PRESENT
 from carbonspan.settings import Settings, warn_again
 from carbonspan.site import parse_region
@@ -410,6 +413,38 @@ def test_an_hour_in_another_basis_before_a_stale_one(server: Loopback) -> None:
         )
         strict.processor.prefetch_grid(REGION, timeout_s=WAIT_S)
         assert strict.span() == (90.0, "stale", "world")
+
+
+def test_the_uk_in_the_one_basis_it_has(tmp_path: Path) -> None:
+    """Direct hours, where life-cycle was wished for; refused by `basis_strict`."""
+    now = this_hour()
+    halves = [hour_start(now - 24) + timedelta(minutes=30 * number) for number in range(50)]
+    data = [
+        {
+            "from": half.strftime("%Y-%m-%dT%H:%MZ"),
+            "to": (half + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%MZ"),
+            "intensity": {"forecast": 43, "actual": 54, "index": "low"},
+        }
+        for half in halves
+    ]
+    path = tmp_path / "grid.sqlite3"
+    with FaultServer(answer({"data": data})) as uk:
+        options = {"uk": {"url": uk.url}}
+        app = App(grid="uk", grid_options=options, grid_cache=path)
+        report = app.processor.prefetch_grid(REGION, timeout_s=WAIT_S)
+        assert report.ok, list(report.problems())
+        assert report.series[0].hours == 24
+        assert app.span() == (54.0, "measured", "uk_carbon_intensity")
+        requests = len(uk.requests)
+        app.processor.shutdown()
+        again = App(grid="uk", grid_options=options, grid_cache=path)
+        assert again.processor.prefetch_grid(REGION, timeout_s=WAIT_S).ok
+        assert again.span() == (54.0, "measured", "uk_carbon_intensity")
+        assert len(uk.requests) == requests  # from the file
+        strict = App(grid="uk", grid_options=options, basis_strict=True)
+        (problem,) = strict.processor.prefetch_grid(REGION, timeout_s=WAIT_S).problems()
+        assert "basis_strict" in problem
+        assert strict.span()[2] == "electricity_maps_yearly"
 
 
 def test_marginal_hours_are_fetched_for_who_asks_for_them_alone(server: Loopback) -> None:
