@@ -592,6 +592,28 @@ print("child", status, flush=True)
     assert server.asked == {"GB": 1, "DE": 1, "FR": 1}
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_first_span_of_a_forked_child_is_noted(server: Loopback) -> None:
+    """Also where its hour and place were looked up before the fork: the child has no thread yet."""
+    server.hours = lambda _zone, first, last: dict.fromkeys(range(first, last + 1), (50.0, "estimated"))
+    code = """
+import os, sys, time
+from tests.grid.live.test_live import App, LoopbackSource
+app = App(grid=[LoopbackSource(int(sys.argv[1]))])
+app.until(lambda found: found[2] == "loopback")
+at_s = time.time()
+app.span(at_s)
+child = os.fork()
+if child == 0:
+    (refresher,) = app.processor._road.live._refreshers
+    assert refresher._thread is None
+    app.span(at_s)
+    os._exit(0 if refresher._thread is not None else 1)
+print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+    assert worker(code, server.port).communicate(timeout=2 * WAIT_S) == ("child 0\n", "")
+
+
 def test_the_interpreter_exits_while_a_source_hangs(server: Loopback, tmp_path: Path) -> None:
     code = """
 import sys
