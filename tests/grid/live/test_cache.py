@@ -514,6 +514,7 @@ def test_the_usual_place_is_the_users_cache_directory(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # from 3.12 on: what is tested
 def test_a_fork_waits_for_a_transaction_and_the_child_has_its_own_lock(cache: HourCache, path: Path) -> None:
     ask(cache, value(54))
     inside, go_on = threading.Event(), threading.Event()

@@ -543,7 +543,8 @@ print("joined", flush=True)
 
 def worker(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - this interpreter
-        [sys.executable, "-c", code, *map(str, arguments)],
+        # From 3.12 on, a fork beside a thread is warned of: that is what is tested.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
