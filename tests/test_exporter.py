@@ -29,11 +29,11 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvi
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, Level
+from carbonspan.telemetry import ATTRIBUTES, TASK, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,15 +48,18 @@ CHAT: dict[str, Any] = {
     "user.cohort": "enterprise",
 }
 AGENT = {**CHAT, "gen_ai.operation.name": "invoke_agent"}
-STANDARD = [a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"]
+STANDARD = [
+    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"),
+    *TASK,  # each of these spans is a local root
+]
 START_NS = 1_772_366_400_000_000_000  # 2026-03-01T12:00:00Z
 LINKED = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1))
 
 
 def ended(attributes: Mapping[str, Any] = CHAT, **more: Any) -> ReadableSpan:
+    more.setdefault("context", SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1)))
     return ReadableSpan(
         "chat gpt-4o",
-        context=SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1)),
         attributes=attributes,
         resource=Resource.get_empty(),
         instrumentation_scope=InstrumentationScope(SCOPE, "1"),
@@ -153,11 +156,19 @@ def test_what_is_not_to_be_changed_is_passed_on_itself() -> None:
     assert exporter.counts() == {"already_enriched": 3, "no_usage": 1}
 
 
-def test_a_span_that_repeats_its_childrens_usage_gets_its_role_and_no_grams() -> None:
+def test_a_span_that_repeats_its_childrens_usage_gets_its_role_and_no_grams_of_its_own() -> None:
     exporter = carbon()
-    (span,) = through(exporter, ended(AGENT))
-    assert span.attributes == {**AGENT, "carbon.role": "container"}
-    assert exporter.counts() == {"container": 1}
+    agent = SpanContext(1, 3, is_remote=False, trace_flags=TraceFlags(1))
+    chat, span = through(exporter, ended(parent=agent), ended(AGENT, context=agent))
+    grams = dict(chat.attributes or {})["carbon.emissions.grams"]
+    got = dict(span.attributes or {})
+    assert {key: got[key] for key in set(got) - set(AGENT)} == {
+        "carbon.role": "container",
+        "carbon.task.emissions.grams": grams,
+        "carbon.task.energy.wh": dict(chat.attributes or {})["carbon.energy.wh"],
+        "carbon.task.inferences": 1,
+    }
+    assert exporter.counts() == {"enriched": 1, "container": 1}
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -169,8 +180,12 @@ def test_processor_and_exporter_together_count_once(first: bool, batch: bool) ->
         exporter: SpanExporter = CarbonSpanExporter(inner, **options) if options else inner  # type: ignore[arg-type]
         exporting = BatchSpanProcessor(exporter) if batch else SimpleSpanProcessor(exporter)
         provider = provider_of(*((processor, exporting) if first else (exporting, processor)))
-        for attributes in (CHAT, AGENT, {"plain": 1}):
-            provider.get_tracer(SCOPE).start_span("s", start_time=START_NS, attributes=attributes).end(START_NS + 1)
+        tracer = provider.get_tracer(SCOPE)
+        agent = tracer.start_span("s", start_time=START_NS, attributes=AGENT)
+        for attributes in (CHAT, {"plain": 1}):
+            below = set_span_in_context(agent)
+            tracer.start_span("s", below, start_time=START_NS, attributes=attributes).end(START_NS + 1)
+        agent.end(START_NS + 2)
         provider.shutdown()
         spans = [dict(span.attributes or {}) for span in inner.get_finished_spans()]
         totals.append(spans)
@@ -495,7 +510,7 @@ def run(*command: str, **environment: str) -> str:
 
 
 def assert_whole(span: Any) -> None:
-    assert set(STANDARD) < set(attributes_of(span))
+    assert set(STANDARD) - set(TASK) < set(attributes_of(span))
     assert [event.name for event in span.events] == ["last token"]
     assert (span.dropped_events_count, len(span.links), span.status.message) == (1, 1, "cut off")
     assert span.parent_span_id
@@ -528,7 +543,7 @@ def test_the_sdks_configuration_exports_over_the_protocol_of_the_standard_variab
     spans = collector.spans()
     assert set(spans) == {"request", "chat gpt-4o"}
     assert_whole(spans["chat gpt-4o"])
-    assert attributes_of(spans["request"]) == {}
+    assert set(attributes_of(spans["request"])) == {*TASK}  # the local root
 
 
 def instrumented(path: Path, **environment: str) -> tuple[Collector, str]:

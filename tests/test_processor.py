@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import carbonspan
 from carbonspan import CarbonSpanProcessor
 from carbonspan.settings import OPTIONS
-from carbonspan.telemetry import ATTRIBUTES, Level, Path
+from carbonspan.telemetry import ATTRIBUTES, TASK, Level, Path
 from carbonspan.values import Energy, Range
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_one_line_in_any_order_writes_everything_and_keeps_the_users_attributes(
     span = end_span(processor, CHAT, first=first, batch=batch, multi=multi())
     got = dict(span.attributes or {})
     assert {key: got[key] for key in CHAT} == CHAT
-    written = {a.name for a in ATTRIBUTES if a.level is not Level.FULL}
+    written = {*(a.name for a in ATTRIBUTES if a.level is not Level.FULL), *TASK}
     assert set(got) - set(CHAT) == written
     assert processor.counts() == {"enriched": 1}
     assert caplog.text == ""
@@ -129,6 +129,7 @@ def test_each_level_writes_what_the_table_says(level: Level) -> None:
     span = end_span(CarbonSpanProcessor(attributes=level), CHAT)
     order = list(Level)
     expected = {a.name for a in ATTRIBUTES if order.index(a.level) <= order.index(level)}
+    expected |= set() if level is Level.MINIMAL else {*TASK}
     absent = {"carbon.usage.reasoning_tokens"}  # this span does not report them: unknown, not zero
     assert {key for key in span.attributes or {} if key.startswith("carbon.")} == expected - absent
 
@@ -140,9 +141,9 @@ def test_a_span_that_is_no_llm_call_is_left_alone() -> None:
     assert processor.counts() == {}
 
 
-def test_a_container_counts_nothing_and_says_so() -> None:
+def test_a_container_without_usage_counts_nothing_and_says_so() -> None:
     processor = CarbonSpanProcessor()
-    agent = {**CHAT, "gen_ai.operation.name": "invoke_agent"}
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "gpt-4o"}
     assert end_span(processor, agent).attributes == {**agent, "carbon.role": "container"}
     assert processor.counts() == {"container": 1}
 
@@ -243,7 +244,7 @@ def test_whatever_breaks_inside_is_counted_and_logged_once(
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(processor._step, "note_of", broken)
+    monkeypatch.setattr(processor._step, "settle", broken)
     with caplog.at_level(logging.WARNING, "carbonspan"):
         assert end_span(processor, CHAT).attributes == CHAT
         assert end_span(processor, CHAT).attributes == CHAT

@@ -34,7 +34,7 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, METRICS, Level, Path, path
+from carbonspan.telemetry import ATTRIBUTES, METRICS, TASK, Level, Path, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +49,10 @@ CHAT: dict[str, Any] = {
     "gen_ai.usage.input_tokens": 1200,
     "gen_ai.usage.output_tokens": 300,
 }
-STANDARD = {a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"}
+STANDARD = {
+    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"),
+    *TASK,  # each of these spans is a local root
+}
 LINKED = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1))
 
 Multi = SynchronousMultiSpanProcessor | ConcurrentMultiSpanProcessor
@@ -174,13 +177,15 @@ def test_both_count_once(exporting: Callable[[SpanExporter], SpanProcessor]) -> 
     processor, inner = CarbonSpanProcessor(region="EU"), Snapshots()
     exporter = CarbonSpanExporter(inner, region="USA")
     pipeline = Pipeline(processor, exporting(exporter))
-    pipeline.end(CHAT)
-    pipeline.end({**CHAT, "gen_ai.operation.name": "invoke_agent"})
+    agent = {**CHAT, "gen_ai.operation.name": "invoke_agent"}
+    with pipeline._provider.get_tracer(SCOPE).start_as_current_span("agent", attributes=agent):
+        pipeline.end(CHAT)
     pipeline.shutdown()
-    llm, agent = inner.seen
+    llm, parent = inner.seen
     assert llm.attributes["carbon.region.name"] == "EU"
-    assert agent.attributes["carbon.role"] == "container"
-    assert "carbon.emissions.grams" not in agent.attributes
+    assert parent.attributes["carbon.role"] == "container"
+    assert "carbon.emissions.grams" not in parent.attributes
+    assert parent.attributes["carbon.task.emissions.grams"] == llm.attributes["carbon.emissions.grams"]
     assert processor.counts() == {"enriched": 1, "container": 1}
     assert exporter.counts() == {"already_enriched": 2}
 

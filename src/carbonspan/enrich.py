@@ -53,7 +53,8 @@ class Outcome:
     INVALID_USAGE = "invalid_usage"  # ... or says something impossible
     CONTAINER = "container"  # repeats or will repeat what its children say: not counted
     CACHED = "cached"  # answered from a response cache: no inference took place
-    DUPLICATE = "duplicate"
+    CONTAINER_USAGE = "container_usage"  # a container that is counted, for nothing below it said what it consumed
+    DUPLICATE = "duplicate"  # another span of the same call is counted
     NO_INTENSITY = "no_intensity"  # `basis_strict`, and no figure of that basis
     ALREADY = "already_enriched"
     ERROR = "error"
@@ -201,6 +202,19 @@ class Road:
                 kind = Kind(case, hour, version, resource, outcome, footprint.shared, charge, tells_cost)
                 self._lanes.remember(attributes, scope, shape, self._locator.telling, kind)
         return Enrichment(outcome, None, footprint)
+
+    def of_usage(
+        self,
+        usage: Usage,
+        attributes: Mapping[str, Any],
+        start_ns: int,
+        end_ns: int,
+        resource: Mapping[str, Any],
+    ) -> Footprint | None:
+        """Return the footprint of usage that `enrich` left uncounted, `None` where it cannot be told."""
+        if not usage.usable:
+            return None
+        return self.footprint(usage, self.locate(attributes, usage, resource), start_ns, end_ns)
 
     def locate(self, attributes: Mapping[str, Any], usage: Usage, resource: Mapping[str, Any]) -> Place:
         """Return where an inference ran, as far as its span, the settings and the resource tell."""

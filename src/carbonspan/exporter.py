@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from carbonspan.enrich import Outcome
 from carbonspan.grid.report import TIMEOUT_S
+from carbonspan.ledger import Arrivals
 from carbonspan.settings import Settings, check_environment
 from carbonspan.spans import Step
 from carbonspan.telemetry.attributes import EMISSIONS, ROLE
@@ -84,7 +86,8 @@ class CarbonSpanExporter(_Around):
         self, inner: SpanExporter, *, meter_provider: MeterProvider | None = None, **options: Unpack[Options]
     ) -> None:
         super().__init__(inner)
-        self._step = Step(Settings.resolve(options, os.environ), meter_provider)
+        self._arrivals = Arrivals()
+        self._step = Step(Settings.resolve(options, os.environ), meter_provider, self._arrivals.of)
         # The limits a provider was given in code are not public: these are the environment's, and the SDK's defaults.
         self._limits = SpanLimits()
 
@@ -114,21 +117,27 @@ class CarbonSpanExporter(_Around):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""
-        return super().export([self._handle(span) for span in spans])
+        for span in spans:
+            with suppress(Exception):  # what is wrong with a span shows again, and is counted, when it is handled
+                self._arrivals.expect(span)
+        exported = [self._handle(span) for span in spans]
+        for span in spans:
+            with suppress(Exception):
+                self._arrivals.leave(span)
+        return super().export(exported)
 
     def _handle(self, span: ReadableSpan) -> ReadableSpan:
         try:
             attributes: dict[str, Any] = dict(span.attributes or {})
             if EMISSIONS in attributes or ROLE in attributes:
-                self._step.note((Outcome.ALREADY, None, None, 0, 0), False, attributes, None)  # noqa: FBT003 - nothing was missed
+                self._step.note((Outcome.ALREADY, None, None, 0, 0), False, attributes, None, ())  # noqa: FBT003 - nothing was missed
                 return span
-            note = self._step.note_of(span, attributes)
-            if note is None:
-                return span
-            new = self._step.additions(note)
+            settled = self._step.settle(span, attributes)
+            new = self._step.root(span) if settled is None else self._step.additions(settled)
             missed = self._add(attributes, new)
             copy = _Copy(span, attributes) if new else span
-            self._step.note(note, missed > 0, attributes, span.context)
+            if settled is not None:
+                self._step.note(settled.note, missed > 0, attributes, span.context, settled.labels)
         except Exception as error:  # noqa: BLE001 - whatever it is, the span must be exported
             self._step.swallow(error)
             return span

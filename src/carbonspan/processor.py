@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.grid.report import TIMEOUT_S
+from carbonspan.ledger import node_of, started
 from carbonspan.settings import Settings
 from carbonspan.spans import Step
 from carbonspan.telemetry import Path, facts, path, read, replace, write
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
+    from carbonspan.spans import Settled
 
 
 def _unknown(*_: object) -> None:
@@ -53,6 +55,7 @@ class CarbonSpanProcessor(SpanProcessor):
         way = path()
         self._writes = way is not Path.NONE
         # The steps of nearly every span, bound once: each look-up, and each call in between, would show in its cost.
+        self._copies = way in {Path.REBIND_END, Path.NONE}  # `on_end` is not given the span that started
         self._known = self._step.known if way in {Path.REBIND_ENDING, Path.REBIND_END} else _unknown
         self._onto = self._step.writer.onto
         self._note = self._step.note
@@ -68,7 +71,11 @@ class CarbonSpanProcessor(SpanProcessor):
         return self._step.counts()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Do nothing: token counts are known at the end."""
+        """Remember what the span starts below: token counts are known at the end."""
+        try:
+            started(span, parent_context, copies=self._copies)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
+            self._step.swallow(error)
 
     def _on_ending(self, span: Span) -> None:
         self._saw_ending = True
@@ -99,23 +106,33 @@ class CarbonSpanProcessor(SpanProcessor):
         try:
             attributes = read(span)
             if attributes.keys().isdisjoint(MARKERS):
-                return  # nearly every span of an application: nothing else is looked at
+                # Nearly every span of an application: nothing else is looked at, but for what ended below it.
+                if node_of(span) is not None or self._copies:
+                    new = self._step.root(span)
+                    if new and self._writes:
+                        write(span, new)
+                return
             scope, start_ns, end_ns, resource, context = facts(span)
             known = self._known(attributes, scope, start_ns, end_ns, resource)
-            if known is not None:
-                kind, footprint = known
+            if known is None:
+                self._long_way(span, attributes, self._step.settle(span, attributes))
+                return
+            kind, footprint = known
+            settled = self._step.inference(span, attributes, kind.outcome, footprint, start_ns, end_ns)
+            if settled.note[1] is footprint and settled.note[0] is kind.outcome:
                 merged, added = self._onto(attributes, footprint)
+                if settled.extra:
+                    merged.update(settled.extra)
+                    added += len(settled.extra)
                 if replace(span, attributes, merged, added):
-                    note = (kind.outcome, footprint, None, start_ns, end_ns)
-                    self._note(note, False, attributes, context, kind.tells_cost)  # noqa: FBT003 - nothing was missed
+                    self._note(settled.note, False, attributes, context, settled.labels, kind.tells_cost)  # noqa: FBT003 - nothing was missed
                     return
-            self._long_way(span, attributes)
+            self._long_way(span, attributes, settled)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self._step.swallow(error)
 
-    def _long_way(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
-        note = self._step.note_of(span, attributes)
-        if note is not None:
-            new = self._step.additions(note) if self._writes else {}
+    def _long_way(self, span: ReadableSpan, attributes: Mapping[str, Any], settled: Settled | None) -> None:
+        if settled is not None:
+            new = self._step.additions(settled) if self._writes else {}
             missed = write(span, new) if new else 0
-            self._note(note, missed > 0, attributes, span.context)
+            self._note(settled.note, missed > 0, attributes, span.context, settled.labels)

@@ -53,6 +53,7 @@ class Options(TypedDict, total=False):
     models: Mapping[str, Mapping[str, Any]] | str | Path
     metrics: bool
     cohorts: str | list[str] | tuple[str, ...]
+    flags: str | list[str] | tuple[str, ...]
 
 
 class Option(NamedTuple):
@@ -279,7 +280,15 @@ OPTIONS: tuple[Option, ...] = (
         (),
         _texts,
         "names of span attributes, such as user.cohort,customer.tier,app.feature",
-        "Attributes of LLM spans that become labels of the metrics; at most 100 values of each, then `other`.",
+        "Attributes that an inference inherits from the nearest span above it that has them, or from baggage; and that "
+        "become labels of the metrics, at most 100 values of each, then `other`.",
+    ),
+    Option(
+        "flags",
+        (),
+        _texts,
+        "keys of feature flags, such as new-agent,model-choice",
+        "Feature flags that become labels of the metrics (`carbon.flag.<key>`). On spans every flag is written.",
     ),
 )
 
@@ -304,6 +313,7 @@ class Settings:
     models: Mapping[str, Mapping[str, Any]]
     metrics: bool
     cohorts: tuple[str, ...]
+    flags: tuple[str, ...]
     origins: Mapping[str, str]  # option -> keyword, environment, default: what `doctor` shows
 
     @classmethod

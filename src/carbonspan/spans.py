@@ -1,52 +1,164 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The SDK's ended span on the road, and what it gets: the step that processor and exporter share."""
+"""The SDK's ended span on the road and in the ledger, and what it gets: the step that processor and exporter share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from carbonspan.enrich import Road
-from carbonspan.telemetry import Books, role_attributes, writer
+from carbonspan.enrich import Outcome, Road
+from carbonspan.ledger import Attributor, Ledger, Verdict
+from carbonspan.ledger.attribution import FLAG, NOTHING
+from carbonspan.ledger.lineage import above_of
+from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
+from carbonspan.values import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from carbonspan.footprint import Footprint
+    from carbonspan.ledger import Attribution
     from carbonspan.settings import Settings
     from carbonspan.telemetry.attributes import Value
     from carbonspan.telemetry.journal import Note
 
 
+AboveOf: TypeAlias = "Callable[[ReadableSpan], tuple[Any, tuple[Any, ...]]]"
+"""Returns what stands for an ended span in the ledger, and for those above it, nearest first."""
+
+
+class Settled(NamedTuple):
+    """What a span gets, and the note to make of it."""
+
+    note: Note
+    extra: dict[str, Any]  # beside the attributes of its footprint, where it is counted
+    labels: tuple[object, ...]
+
+
 class Step:
     """Works out what spans get under one set of settings, and notes what became of them."""
 
-    def __init__(self, settings: Settings, meter_provider: MeterProvider | None = None) -> None:
+    def __init__(
+        self, settings: Settings, meter_provider: MeterProvider | None = None, above_of: AboveOf = above_of
+    ) -> None:
         self.settings = settings
+        self._above_of = above_of
         self.road = Road.of(settings)
         self.known = self.road.known
-        self._books = Books(metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider)
+        self.ledger = Ledger()
+        self._attributor = Attributor(settings.flags, settings.cohorts)
+        self._labels = self._attributor.labels
+        self._books = Books(metrics=settings.metrics, labels=self._labels, meter_provider=meter_provider)
+        self._tells_more = settings.attributes is not Level.MINIMAL
         self.writer = writer(settings.attributes)
         self.note = self._books.note
         self.swallow = self._books.swallow
         self.counts = self._books.counts
 
-    def note_of(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Note | None:
-        """Return what became of a span with these attributes, `None` where it is no LLM span.
+    def settle(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Settled | None:
+        """Return what an ended span with these attributes gets, `None` where it is no LLM span.
 
         A span without a start takes the hour of its end.
         """
         scope = span.instrumentation_scope
         end_ns = span.end_time or 0
         start_ns = span.start_time or end_ns
-        found = self.road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, span.resource.attributes)
-        return None if found is None else (found.outcome, found.footprint, found.uncounted, start_ns, end_ns)
+        resource = span.resource.attributes
+        found = self.road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, resource)
+        if found is None:
+            return None
+        if found.footprint is not None:
+            return self.inference(span, attributes, found.outcome, found.footprint, start_ns, end_ns)
+        usage = found.uncounted
+        origin, above = self._above_of(span)
+        footprint = None
+        if usage is not None and usage.role is not Role.INFERENCE:
+            footprint = self.road.of_usage(usage, attributes, start_ns, end_ns, resource)
+        if usage is not None and usage.role is Role.CONTAINER:
+            return self._container(origin, attributes, above, (found.outcome, footprint, usage, start_ns, end_ns))
+        if usage is not None and usage.role is Role.CACHED:
+            self.ledger.cached(above)
+            note: Note = (Outcome.CACHED, footprint, None, start_ns, end_ns)
+            return Settled(note, dict(cached_attributes(footprint)), self._labels_of(origin, attributes, above)[1])
+        # It does not say what it consumed; what ended below it may.
+        return Settled((found.outcome, None, usage, start_ns, end_ns), self.task(origin), ())
 
-    def additions(self, note: Note) -> dict[str, Value]:
-        """Return what a span gets, most important first: a footprint's attributes, else its role if that says why."""
-        _, footprint, uncounted, _, _ = note
-        if footprint is not None:
-            return self.writer.of(footprint)
-        return role_attributes(uncounted.role) if uncounted else {}
+    def inference(  # noqa: PLR0917 - every LLM span comes through: naming its arguments would show in its cost
+        self,
+        span: ReadableSpan,
+        attributes: Mapping[str, Any],
+        outcome: str,
+        footprint: Footprint,
+        start_ns: int,
+        end_ns: int,
+    ) -> Settled:
+        """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
+        origin, above = self._above_of(span)
+        verdict = self.ledger.inference(origin, footprint, start_ns, end_ns, above)
+        if verdict is Verdict.DUPLICATE:
+            role: dict[str, Any] = dict(role_attributes(Role.DUPLICATE))
+            return Settled((Outcome.DUPLICATE, None, None, start_ns, end_ns), role | self.task(origin), ())
+        attribution, labels = self._labels_of(origin, attributes, above)
+        if verdict is Verdict.CACHED:
+            note: Note = (Outcome.CACHED, footprint, None, start_ns, end_ns)
+            return Settled(note, dict(cached_attributes(footprint)), labels)
+        extra: dict[str, Any] = {}
+        if self._tells_more:
+            extra = attribution.attributes()
+            if is_root(span):  # a task, if only of one call
+                extra.update(
+                    self.task(origin) or task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
+                )
+            elif attribution.flags:
+                self.ledger.flagged(above, attribution.flags)
+        return Settled((outcome, footprint, None, start_ns, end_ns), extra, labels)
+
+    def _container(self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any], note: Note) -> Settled:
+        outcome, footprint, usage, start_ns, end_ns = note
+        extra: dict[str, Any] = dict(role_attributes(Role.CONTAINER))
+        labels: tuple[object, ...] = ()
+        if self.ledger.container(origin, footprint, above) is Verdict.COUNTED:
+            attribution, labels = self._labels_of(origin, attributes, above)
+            if self._tells_more:
+                extra.update(attribution.attributes())
+            outcome = Outcome.CONTAINER_USAGE
+        else:
+            footprint = None
+        return Settled((outcome, footprint, usage, start_ns, end_ns), extra | self.task(origin), labels)
+
+    def _labels_of(
+        self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any]
+    ) -> tuple[Attribution, tuple[object, ...]]:
+        attribution = self._attributor.of(origin, attributes, above)
+        if attribution is NOTHING and len(self._labels) == 1:
+            return attribution, ()
+        return attribution, attribution.labels(self._labels, attributes)
+
+    def task(self, origin: Any) -> dict[str, Any]:
+        """Return the totals of what was counted at and below a span that ends, and the flags below a root."""
+        node = self.ledger.totals(origin) if self._tells_more else None
+        if node is None:
+            return {}
+        totals: dict[str, Any] = task_attributes(node.emissions_g.total, node.energy_wh.total, node.inferences)
+        totals.update((FLAG + key, variant) for key, variant in node.flags.items())
+        return totals
+
+    def root(self, span: ReadableSpan) -> dict[str, Any]:
+        """Return what a span gets that is no LLM span: the totals below it, where it is a local root."""
+        return self.task(self._above_of(span)[0]) if is_root(span) else {}
+
+    def additions(self, settled: Settled) -> dict[str, Value]:
+        """Return all attributes a span gets, most important first."""
+        outcome, footprint, _, _, _ = settled.note
+        if footprint is None or outcome == Outcome.CACHED:
+            return settled.extra
+        return self.writer.of(footprint) | settled.extra
+
+
+def is_root(span: ReadableSpan) -> bool:
+    """Return whether a span is the first of its trace in this process."""
+    parent = span.parent
+    return parent is None or parent.is_remote

@@ -185,7 +185,7 @@ def test_processors_and_exporters_of_one_provider_share_its_instruments_and_coun
 
 def test_what_is_not_counted_has_an_outcome_and_no_grams() -> None:
     bench = Bench()
-    bench.end(gen_ai__operation__name="invoke_agent")
+    bench.end_with({"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "gpt-4o"})
     bench.end(gen_ai__usage__input_tokens=None, gen_ai__usage__output_tokens=None)
     bench.end_with(
         {"gen_ai.request.model": "no-such-model", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1}

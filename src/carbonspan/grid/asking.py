@@ -110,9 +110,10 @@ class Asker:
         return wait_s
 
     def _finish(self, key: Key, claim: Claim, attempt: Attempt, values: Sequence[HourValue], *, whole: bool) -> None:
-        self._store.put(values)  # first: spans need not wait for the disk
+        # The file first: a process that ends as soon as it has its hour must not leave the others to ask again.
         if claim.holder is not None:
             self._cache.finish(key, claim.holder, attempt, values, whole=whole)
+        self._store.put(values)
 
     def _failed(self, before: Attempt, error: Exception) -> tuple[Attempt, bool]:
         attempt = failed(before, self._clock.wall_s(), error, self._random)

@@ -2,7 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out: the names of attributes, and how they get onto a span."""
 
-from carbonspan.telemetry.attributes import ATTRIBUTES, Attribute, Level, attributes_of, role_attributes, writer
+from carbonspan.telemetry.attributes import (
+    ATTRIBUTES,
+    TASK,
+    Attribute,
+    Level,
+    attributes_of,
+    cached_attributes,
+    role_attributes,
+    task_attributes,
+    writer,
+)
 from carbonspan.telemetry.books import Books
 from carbonspan.telemetry.metrics import LABELS, METRICS, Metric
 from carbonspan.telemetry.writeback import Path, facts, path, read, replace, write
@@ -11,17 +21,20 @@ __all__ = [
     "ATTRIBUTES",
     "LABELS",
     "METRICS",
+    "TASK",
     "Attribute",
     "Books",
     "Level",
     "Metric",
     "Path",
     "attributes_of",
+    "cached_attributes",
     "facts",
     "path",
     "read",
     "replace",
     "role_attributes",
+    "task_attributes",
     "write",
     "writer",
 ]

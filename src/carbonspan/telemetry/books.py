@@ -25,7 +25,7 @@ class Books:
 
     Args:
         metrics: Whether there are metrics.
-        labels: Names of span attributes that become labels.
+        labels: Names of the labels that inferences inherit or have of their own.
         meter_provider: Whose metrics; the application's global provider by default.
     """
 
@@ -36,12 +36,13 @@ class Books:
         self._labels = labels
         self._instruments = instruments(meter_provider) if metrics else None
 
-    def note(
+    def note(  # noqa: PLR0917 - every LLM span comes through: naming its arguments would show in its cost
         self,
         note: Note,
-        limited: bool,  # noqa: FBT001 - by position, as all here: every LLM span comes through
+        limited: bool,  # noqa: FBT001
         attributes: Mapping[str, Any],
         context: SpanContext | None,
+        labels: tuple[object, ...],
         tells_cost: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
         """Note what became of a span: an append.
@@ -51,11 +52,11 @@ class Books:
             limited: Whether it lacked room for some attributes.
             attributes: Its attributes.
             context: Its context.
+            labels: The values of its own labels, () where it has none.
             tells_cost: Whether one of the attributes may say what it cost.
         """
         counted = self._instruments is not None and note[1] is not None
         stated = cost.stated(attributes) if tells_cost and counted else None
-        labels = tuple(map(attributes.get, self._labels)) if self._labels and counted else ()
         # Through `tuple` itself: a named tuple's own constructor takes as long as all the rest.
         journal.add(tuple.__new__(Entry, (self, note, limited, context, stated, labels)))
 

@@ -96,6 +96,7 @@ LABELS: tuple[tuple[str, str], ...] = (
 )
 TOKEN_TYPES = ("fresh_input", "cached_input", "output", "reasoning")
 
+CACHED = "cached"  # the outcome of an answer from a response cache: nothing was emitted
 _ML_PER_L = 1000.0
 _NS_PER_S = 1e9
 
@@ -117,7 +118,7 @@ class _Sums:
         self.water_l += footprint.water_central_ml / _ML_PER_L
         self.embodied_g += footprint.embodied_central_g
         if footprint.avoided_g is not None:
-            self.avoided_g = (self.avoided_g or 0.0) + footprint.avoided_g
+            self.avoid(footprint.avoided_g)
         if cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + cost_usd
         self.low_g += footprint.emissions_low_g
@@ -128,6 +129,9 @@ class _Sums:
         tokens[1] += cached
         tokens[2] += (footprint.output_tokens or 0) - reasoning
         tokens[3] += reasoning
+
+    def avoid(self, emissions_g: float) -> None:
+        self.avoided_g = (self.avoided_g or 0.0) + emissions_g
 
 
 class Instruments:
@@ -218,12 +222,15 @@ class Instruments:
             names: The names of the labels in `entry.labels`.
             idle: Whether nobody waits, so that prices may be read in.
         """
-        _, _, _, start_ns, end_ns = entry.note
+        outcome, _, _, start_ns, end_ns = entry.note
         stated = usd(entry.cost)
         cost_usd = self._prices.usd(footprint, start_ns, idle=idle) if stated is None else stated
         with self._lock:
             series = self._series(entry, footprint, names)
             _, sums = self._sums.setdefault(id(series), (series, _Sums()))
+            if outcome == CACHED:
+                sums.avoid(footprint.emissions_central_g)
+                return
             sums.add(footprint, cost_usd)
         if not self._histograms:
             return
@@ -251,7 +258,7 @@ class Instruments:
                 energy.evidence,
                 shared.site.place.region,
                 shared.intensity.basis.value,
-                *entry.labels,
+                *(entry.labels or (None,) * len(names)),
             )
         )
 
