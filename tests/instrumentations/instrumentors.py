@@ -35,6 +35,13 @@ INSTRUMENTORS = {
 }
 
 
+def instrument_parts(parts: tuple[str, ...], default: str = "") -> None:
+    """Turn on the instrumentations of a case: a name alone is one of the stack itself."""
+    for part in parts:
+        what, _, whose = part.rpartition("/")
+        instrument(what or default, whose)
+
+
 def instrument(what: str, whose: str, **options: Any) -> None:
     """Turn one instrumentation on, for the rest of the process."""
     module, _, name = INSTRUMENTORS[what, whose].partition(":")
