@@ -9,6 +9,7 @@ from carbonspan.exporter import CarbonSpanExporter
 from carbonspan.footprint import Footprint
 from carbonspan.processor import CarbonSpanProcessor
 from carbonspan.sampler import CarbonSampler
+from carbonspan.telemetry import Counted
 from carbonspan.values import Range
 from carbonspan.version import __version__
 
@@ -20,6 +21,7 @@ __all__ = [
     "CarbonSampler",
     "CarbonSpanExporter",
     "CarbonSpanProcessor",
+    "Counted",
     "Footprint",
     "Range",
     "__version__",

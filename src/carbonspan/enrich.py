@@ -16,7 +16,7 @@ from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.grid.report import NOTHING
 from carbonspan.lanes import Kind, Lanes
 from carbonspan.settings import warn_once
-from carbonspan.telemetry.attributes import EMISSIONS
+from carbonspan.telemetry.attributes import EMISSIONS, ROLE
 from carbonspan.telemetry.cost import NAMES as COST_NAMES
 from carbonspan.values import Role
 
@@ -82,6 +82,7 @@ class Road:
         resolver: Place and hours to intensity.
         pue: Replaces the tables' PUE where given.
         live: The live sources behind the resolver, where there are any.
+        counted_elsewhere: Providers and hosts (a gateway) that count the calls to them themselves.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class Road:
         resolver: grid.Resolver,
         pue: float | None = None,
         live: LiveGrid | None = None,
+        *,
+        counted_elsewhere: Iterable[str] = (),
     ) -> None:
         self._energy_model = energy_model
         self._locator = locator
@@ -98,6 +101,7 @@ class Road:
         self._pue = pue
         # How the model charges by the token, where it does: then spans of one kind share all but their counts.
         self._charge: Callable[[Usage], Charge] | None = getattr(energy_model, "charge", None)
+        self._counted_elsewhere = sites.Names(counted_elsewhere)
         self._live = live
         self._closed = False
         self._known: dict[tuple[int, int], tuple[Place, int, _Conditions | None]] = {}
@@ -131,6 +135,7 @@ class Road:
             ),
             pue=settings.pue,
             live=live,
+            counted_elsewhere=settings.counted_elsewhere,
         )
 
     @property
@@ -183,9 +188,12 @@ class Road:
         usage = usages.read(attributes, scope)
         if usage is None:
             return None
-        uncounted = _uncounted(usage, attributes)
-        if uncounted:
-            return Enrichment(uncounted, usage)
+        if EMISSIONS in attributes or ROLE in attributes:
+            return Enrichment(Outcome.ALREADY, usage)
+        if usage.role is not Role.INFERENCE or usage.problem:
+            return Enrichment(usage.problem if usage.role is Role.INFERENCE else usage.role.value, usage)
+        if self._counted_elsewhere and sites.calls(attributes, usage.provider, self._counted_elsewhere):
+            return Enrichment(Outcome.DUPLICATE, usage._replace(role=Role.DUPLICATE))
         place = self.locate(attributes, usage, resource)
         footprint = self.footprint(usage, place, start_ns, end_ns)
         if footprint is None:
@@ -268,18 +276,6 @@ class Road:
 def _hour_of_end(start_ns: int, end_ns: int) -> int:
     """Return the hour a span ends in; one that ends at once, or before it starts, ends in its first."""
     return (end_ns - 1 if end_ns > start_ns else start_ns) // NS_PER_HOUR
-
-
-_INFERENCE = Role.INFERENCE  # looking a member up on its class runs Python code, on 3.11
-
-
-def _uncounted(usage: Usage, attributes: Mapping[str, Any]) -> str:
-    """Return why a span has no footprint, "" where it is to have one."""
-    if usage.role is not _INFERENCE:
-        return usage.role.value
-    if EMISSIONS in attributes:
-        return Outcome.ALREADY
-    return usage.problem
 
 
 def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:

@@ -28,13 +28,14 @@ from carbonspan.telemetry.attributes import EMISSIONS, ROLE
 from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from typing_extensions import Unpack
 
     from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
+    from carbonspan.telemetry import Counted
 
 _log = logging.getLogger("carbonspan")
 
@@ -99,6 +100,13 @@ class CarbonSpanExporter(_Around):
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
         return self._step.counts()
+
+    def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
+        """Have `subscriber` called with every inference that is counted, off the path of spans; return how to end it.
+
+        See `carbonspan.Counted` for what it is given. What it raises is logged once, and counted.
+        """
+        return self._step.subscribe(subscriber)
 
     def refresh_grid(self, timeout_s: float = TIMEOUT_S) -> GridReport:
         """Fetch what is due of the grid zones seen so far, and wait for it: see `carbonspan.grid.live`."""

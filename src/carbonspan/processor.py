@@ -17,7 +17,7 @@ from carbonspan.telemetry import Path, facts, path, read, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from carbonspan.grid.report import GridReport
     from carbonspan.settings import Options
     from carbonspan.spans import Settled
+    from carbonspan.telemetry import Counted
 
 
 def _unknown(*_: object) -> None:
@@ -69,6 +70,13 @@ class CarbonSpanProcessor(SpanProcessor):
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
         return self._step.counts()
+
+    def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
+        """Have `subscriber` called with every inference that is counted, off the path of spans; return how to end it.
+
+        See `carbonspan.Counted` for what it is given. What it raises is logged once, and counted.
+        """
+        return self._step.subscribe(subscriber)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Remember what the span starts below: token counts are known at the end."""
@@ -118,7 +126,7 @@ class CarbonSpanProcessor(SpanProcessor):
                 self._long_way(span, attributes, self._step.settle(span, attributes))
                 return
             kind, footprint = known
-            settled = self._step.inference(span, attributes, kind.outcome, footprint, start_ns, end_ns)
+            settled = self._step.inference(span, attributes, kind.outcome, footprint, scope, start_ns, end_ns)
             if settled.note[1] is footprint and settled.note[0] is kind.outcome:
                 merged, added = self._onto(attributes, footprint)
                 if settled.extra:

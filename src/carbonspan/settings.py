@@ -54,6 +54,7 @@ class Options(TypedDict, total=False):
     metrics: bool
     cohorts: str | list[str] | tuple[str, ...]
     flags: str | list[str] | tuple[str, ...]
+    counted_elsewhere: str | list[str] | tuple[str, ...]
 
 
 class Option(NamedTuple):
@@ -290,6 +291,13 @@ OPTIONS: tuple[Option, ...] = (
         "keys of feature flags, such as new-agent,model-choice",
         "Feature flags that become labels of the metrics (`carbon.flag.<key>`). On spans every flag is written.",
     ),
+    Option(
+        "counted_elsewhere",
+        (),
+        _texts,
+        "names of providers and hosts, such as litellm.internal,*.gateway.example.org",
+        "Whose calls another process counts, a gateway with carbonspan of its own: here they are duplicates.",
+    ),
 )
 
 _BY_NAME = {option.name: option for option in OPTIONS}
@@ -314,6 +322,7 @@ class Settings:
     metrics: bool
     cohorts: tuple[str, ...]
     flags: tuple[str, ...]
+    counted_elsewhere: tuple[str, ...]
     origins: Mapping[str, str]  # option -> keyword, environment, default: what `doctor` shows
 
     @classmethod

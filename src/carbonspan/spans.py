@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from carbonspan.enrich import Outcome, Road
-from carbonspan.ledger import Attributor, Ledger, Verdict
-from carbonspan.ledger.attribution import FLAG, NOTHING
-from carbonspan.ledger.lineage import above_of
+from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Attributor, Ledger, Reported
+from carbonspan.ledger.attribution import AGENT_SOURCES, FLAG, NOTHING
+from carbonspan.ledger.lineage import above_of, context_of, node_of
 from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
 from carbonspan.values import Role
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from carbonspan.enrich import Enrichment
     from carbonspan.footprint import Footprint
     from carbonspan.ledger import Attribution
     from carbonspan.settings import Settings
@@ -57,6 +58,7 @@ class Step:
         self.note = self._books.note
         self.swallow = self._books.swallow
         self.counts = self._books.counts
+        self.subscribe = self._books.subscribe
 
     def settle(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Settled | None:
         """Return what an ended span with these attributes gets, `None` where it is no LLM span.
@@ -67,24 +69,38 @@ class Step:
         end_ns = span.end_time or 0
         start_ns = span.start_time or end_ns
         resource = span.resource.attributes
-        found = self.road.enrich(attributes, scope.name if scope else "", start_ns, end_ns, resource)
+        name = scope.name if scope else ""
+        found = self.road.enrich(attributes, name, start_ns, end_ns, resource)
         if found is None:
             return None
+        if found.outcome == Outcome.ALREADY:
+            return Settled((found.outcome, None, None, start_ns, end_ns), {}, ())
         if found.footprint is not None:
-            return self.inference(span, attributes, found.outcome, found.footprint, start_ns, end_ns)
-        usage = found.uncounted
+            return self.inference(span, attributes, found.outcome, found.footprint, name, start_ns, end_ns)
+        return self._uncounted(span, attributes, found, (start_ns, end_ns))
+
+    def _uncounted(
+        self, span: ReadableSpan, attributes: Mapping[str, Any], found: Enrichment, times_ns: tuple[int, int]
+    ) -> Settled:
+        usage, resource = found.uncounted, span.resource.attributes
         origin, above = self._above_of(span)
+        role = Role.INFERENCE if usage is None else usage.role
         footprint = None
-        if usage is not None and usage.role is not Role.INFERENCE:
-            footprint = self.road.of_usage(usage, attributes, start_ns, end_ns, resource)
-        if usage is not None and usage.role is Role.CONTAINER:
-            return self._container(origin, attributes, above, (found.outcome, footprint, usage, start_ns, end_ns))
-        if usage is not None and usage.role is Role.CACHED:
-            self.ledger.cached(above)
-            note: Note = (Outcome.CACHED, footprint, None, start_ns, end_ns)
-            return Settled(note, dict(cached_attributes(footprint)), self._labels_of(origin, attributes, above)[1])
+        if usage is not None and role in {Role.CONTAINER, Role.CACHED}:
+            footprint = self.road.of_usage(usage, attributes, *times_ns, resource)
+        if role is Role.CONTAINER:
+            return self._container(origin, attributes, above, (found.outcome, footprint, usage, *times_ns))
+        if role is Role.DUPLICATE:  # counted by another process
+            self.ledger.reported(above)
+            extra = role_attributes(Role.DUPLICATE) | self.task(origin)
+            return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
+        if role is Role.CACHED:
+            self.ledger.reported(above)
+            _, labels = self._labels_of(origin, attributes, above)
+            extra = cached_attributes(footprint) | self.root(span)
+            return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
         # It does not say what it consumed; what ended below it may.
-        return Settled((found.outcome, None, usage, start_ns, end_ns), self.task(origin), ())
+        return Settled((found.outcome, None, usage, *times_ns), self.task(origin), ())
 
     def inference(  # noqa: PLR0917 - every LLM span comes through: naming its arguments would show in its cost
         self,
@@ -92,20 +108,40 @@ class Step:
         attributes: Mapping[str, Any],
         outcome: str,
         footprint: Footprint,
+        scope: str,
         start_ns: int,
         end_ns: int,
     ) -> Settled:
         """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
         origin, above = self._above_of(span)
-        verdict = self.ledger.inference(origin, footprint, start_ns, end_ns, above)
-        if verdict is Verdict.DUPLICATE:
+        verdict = self.ledger.inference(origin, Reported(footprint, scope, start_ns, end_ns), above)
+        if verdict is COUNTED and not above and AGENT_SOURCES[0] not in attributes and self._alone(origin):
+            extra: dict[str, Any] = {}
+            if self._tells_more and is_root(span):
+                extra = task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
+            return Settled((outcome, footprint, None, start_ns, end_ns), extra, ())
+        return self._inherited(span, attributes, (outcome, footprint, None, start_ns, end_ns), verdict)
+
+    def _alone(self, origin: Any) -> bool:
+        """Return whether a span without ancestors has nothing to inherit, to name or to add up: most bare calls."""
+        return (
+            len(self._labels) == 1
+            and not context_of(origin)
+            and node_of(origin) is None
+            and not getattr(origin, "_events", True)
+        )
+
+    def _inherited(self, span: ReadableSpan, attributes: Mapping[str, Any], note: Note, verdict: str) -> Settled:
+        outcome, footprint, _, start_ns, end_ns = note
+        origin, above = self._above_of(span)
+        if verdict is DUPLICATE:
             role: dict[str, Any] = dict(role_attributes(Role.DUPLICATE))
             return Settled((Outcome.DUPLICATE, None, None, start_ns, end_ns), role | self.task(origin), ())
         attribution, labels = self._labels_of(origin, attributes, above)
-        if verdict is Verdict.CACHED:
-            note: Note = (Outcome.CACHED, footprint, None, start_ns, end_ns)
-            return Settled(note, dict(cached_attributes(footprint)), labels)
-        extra: dict[str, Any] = {}
+        if verdict is CACHED or footprint is None:
+            extra = cached_attributes(footprint) | self.root(span)
+            return Settled((Outcome.CACHED, footprint, None, start_ns, end_ns), extra, labels)
+        extra = {}
         if self._tells_more:
             extra = attribution.attributes()
             if is_root(span):  # a task, if only of one call
@@ -120,7 +156,7 @@ class Step:
         outcome, footprint, usage, start_ns, end_ns = note
         extra: dict[str, Any] = dict(role_attributes(Role.CONTAINER))
         labels: tuple[object, ...] = ()
-        if self.ledger.container(origin, footprint, above) is Verdict.COUNTED:
+        if self.ledger.container(origin, footprint, start_ns, above) is COUNTED:
             attribution, labels = self._labels_of(origin, attributes, above)
             if self._tells_more:
                 extra.update(attribution.attributes())
@@ -147,7 +183,7 @@ class Step:
         return totals
 
     def root(self, span: ReadableSpan) -> dict[str, Any]:
-        """Return what a span gets that is no LLM span: the totals below it, where it is a local root."""
+        """Return the totals at and below a span, where it is a local root."""
         return self.task(self._above_of(span)[0]) if is_root(span) else {}
 
     def additions(self, settled: Settled) -> dict[str, Value]:

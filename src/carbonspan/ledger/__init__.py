@@ -6,7 +6,19 @@ from __future__ import annotations
 
 from carbonspan.ledger.arrivals import Arrivals
 from carbonspan.ledger.attribution import Attribution, Attributor
-from carbonspan.ledger.book import Ledger, Verdict
+from carbonspan.ledger.book import Ledger
+from carbonspan.ledger.calls import CACHED, COUNTED, DUPLICATE, Reported
 from carbonspan.ledger.lineage import node_of, started
 
-__all__ = ["Arrivals", "Attribution", "Attributor", "Ledger", "Verdict", "node_of", "started"]
+__all__ = [
+    "CACHED",
+    "COUNTED",
+    "DUPLICATE",
+    "Arrivals",
+    "Attribution",
+    "Attributor",
+    "Ledger",
+    "Reported",
+    "node_of",
+    "started",
+]

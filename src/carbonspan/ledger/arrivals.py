@@ -8,6 +8,7 @@ handed up to those above it as soon as that shows who they are. Bounded: the old
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.ledger import lineage
@@ -31,7 +32,7 @@ class Arrival:
 
     def __init__(self) -> None:
         self.parent: Key | None = None  # known once it has arrived
-        self._end_time: int | None = None  # set once it has been handled
+        self._end_time: int | None = None
         self._attributes: Mapping[str, Any] | None = None  # while its batch is
         self._events: Sequence[Any] = ()
 
@@ -40,7 +41,7 @@ class Arrivals:
     """The spans of one exporter. Not for two threads at a time: exporters are called one batch after the other."""
 
     def __init__(self, capacity: int = MAX_SPANS) -> None:
-        self._spans: dict[Key, Arrival] = {}
+        self._spans: OrderedDict[Key, Arrival] = OrderedDict()
         self._capacity = capacity
         self.evicted = 0
 
@@ -51,6 +52,7 @@ class Arrivals:
             return
         one = self._of((context.trace_id, context.span_id))
         one._attributes, one._events = span.attributes, span.events  # noqa: SLF001 - this module's
+        one._end_time = span.end_time  # noqa: SLF001 - this module's
         if parent is not None and not parent.is_remote and one.parent is None:
             one.parent = (parent.trace_id, parent.span_id)
             self._hand_up(one)
@@ -61,7 +63,7 @@ class Arrivals:
         if one is not None:
             one._attributes, one._events = None, ()  # noqa: SLF001 - this module's
         while len(self._spans) > self._capacity:
-            self._spans.pop(next(iter(self._spans)))
+            self._spans.popitem(last=False)
             self.evicted += 1
 
     def of(self, span: ReadableSpan) -> tuple[Any, tuple[Any, ...]]:
@@ -69,7 +71,6 @@ class Arrivals:
         if span.context is None:
             return Arrival(), ()  # it can be nobody's parent
         own = self._of((span.context.trace_id, span.context.span_id))
-        own._end_time = span.end_time or 0  # noqa: SLF001 - this module's
         return own, tuple(self._above(own))
 
     def _above(self, one: Arrival) -> Iterator[Arrival]:
@@ -86,7 +87,7 @@ class Arrivals:
         node = lineage.node_of(one)
         if node is not None:
             for ancestor in self._above(one):
-                lineage.make_node(ancestor).take(node, totals=not lineage.has_ended(ancestor))
+                lineage.make_node(ancestor).take(node)
 
     def _of(self, key: Key) -> Arrival:
         found = self._spans.get(key)

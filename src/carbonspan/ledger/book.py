@@ -3,9 +3,10 @@
 """The ledger: decides which of several spans of one call is counted, and adds up what every task caused.
 
 1. Of nested spans the innermost that reports usage counts; those above it that report the same kind are duplicates.
-2. Whatever ends first counts first: a span that ends below one that has been counted is the duplicate.
+2. Whatever ends first counts first: a span that ends below one that has been counted is the duplicate, unless it had
+   not started when that one ended (a context that leaked, work that was left running).
 3. Spans of one answer (response id, provider, model) that overlap in time are one call; one that starts after the other
-   ended was answered from a cache.
+   ended was answered from a cache. Where there is no id, see `calls`.
 4. A container's usage counts only where nothing below it reported any.
 
 Embeddings and rerankings are another kind than the answers of a model: a chat that holds an embedding call is not its
@@ -17,30 +18,22 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from enum import Enum
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.ledger import lineage
 from carbonspan.ledger.attribution import MAX_FLAGS
-from carbonspan.ledger.calls import Call, Calls
+from carbonspan.ledger.calls import COUNTED, DUPLICATE, Calls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from carbonspan.footprint import Footprint
+    from carbonspan.ledger.calls import Reported
     from carbonspan.ledger.lineage import Node
-    from carbonspan.values import Usage
 
 _ENCODING = frozenset({"embeddings", "rerank"})
 _ANSWER, _ENCODED = "answer", "encoded"
-
-
-class Verdict(str, Enum):
-    """What a span that reports usage is."""
-
-    COUNTED = "counted"
-    DUPLICATE = "duplicate"
-    CACHED = "cached"
 
 
 class Ledger:
@@ -58,52 +51,59 @@ class Ledger:
         # Reentrant: a signal handler that ends a span may interrupt one that ends on the same thread.
         self._lock = threading.RLock()
 
-    def inference(self, span: Any, footprint: Footprint, start_ns: int, end_ns: int, above: Sequence[Any]) -> Verdict:
+    def inference(self, span: Any, reported: Reported, above: Sequence[Any]) -> str:
         """Return what an inference span is, and take it in.
 
         Args:
             span: The span, as it was when it started.
-            footprint: What it would count for.
-            start_ns: Its start.
-            end_ns: Its end.
+            reported: What it says of its call.
             above: Its ancestors, nearest first.
         """
-        usage = footprint.shared.usage
-        kind = _ENCODED if usage.operation in _ENCODING else _ANSWER
+        footprint, _, start_ns, _ = reported
+        kind = _ENCODED if footprint.shared.usage.operation in _ENCODING else _ANSWER
         with self._lock:
             own = lineage.node_of(span)
-            if own is not None and kind in own.covered:
-                return Verdict.DUPLICATE
-            verdict = Verdict.COUNTED
-            if any(lineage.counted_as(ancestor) == kind for ancestor in above):
-                verdict = Verdict.DUPLICATE
-            elif footprint.response_id:
-                verdict = self._by_answer(footprint.response_id, usage, start_ns, end_ns)
-            self._report(above, kind)
-            if verdict is Verdict.COUNTED:
-                self._count(span, own, above, kind, footprint)
+            if (own is not None and kind in own.covered) or (
+                above and any(map(lineage.is_of_call, above, repeat(kind), repeat(start_ns)))
+            ):
+                verdict = DUPLICATE
+                self.calls.duplicate(reported)
+            else:
+                verdict = self.calls.judge(reported, ties=kind is _ANSWER)
+            if above:
+                self._report(above, kind)
+            if verdict is COUNTED:
+                if above or own is not None:
+                    self._add(own, above, footprint)
+                lineage.count_as(span, kind)
             return verdict
 
-    def cached(self, above: Sequence[Any]) -> None:
-        """Take in a span that says itself that it was answered from a response cache."""
+    def reported(self, above: Sequence[Any]) -> None:
+        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call."""
         with self._lock:
             self._report(above, _ANSWER)
 
-    def container(self, span: Any, footprint: Footprint | None, above: Sequence[Any]) -> Verdict:
+    def container(self, span: Any, footprint: Footprint | None, start_ns: int, above: Sequence[Any]) -> str:
         """Return whether a container's own usage counts: it does where nothing below it has reported any.
 
         Args:
             span: The span, as it was when it started.
             footprint: What its usage would count for; `None` where it has none.
+            start_ns: Its start.
             above: Its ancestors, nearest first.
         """
         with self._lock:
             own = lineage.node_of(span)
-            if footprint is None or (own is not None and own.covered) or any(map(lineage.counted_as, above)):
-                return Verdict.DUPLICATE
+            if (
+                footprint is None
+                or (own is not None and own.covered)
+                or any(lineage.is_of_call(ancestor, "", start_ns) for ancestor in above)
+            ):
+                return DUPLICATE
             self._report(above, _ANSWER)
-            self._count(span, lineage.make_node(span), above, _ANSWER, footprint)
-            return Verdict.COUNTED
+            self._add(lineage.make_node(span), above, footprint)
+            lineage.count_as(span, _ANSWER)
+            return COUNTED
 
     def flagged(self, above: Sequence[Any], flags: Mapping[str, str]) -> None:
         """Show the flags of an inference on the root of its task, too."""
@@ -124,20 +124,10 @@ class Ledger:
             lineage.make_node(ancestor).covered.add(kind)
 
     @staticmethod
-    def _count(span: Any, own: Node | None, above: Sequence[Any], kind: str, footprint: Footprint) -> None:
-        lineage.count_as(span, kind)
+    def _add(own: Node | None, above: Sequence[Any], footprint: Footprint) -> None:
         grams, watt_hours = footprint.emissions_central_g, footprint.energy_central_wh
         if own is not None:
             own.add(grams, watt_hours)
         for ancestor in above:
-            if not lineage.has_ended(ancestor):
-                lineage.make_node(ancestor).add(grams, watt_hours)
-
-    def _by_answer(self, response_id: str, usage: Usage, start_ns: int, end_ns: int) -> Verdict:
-        model = usage.model
-        known = self.calls.find(response_id, usage.provider, model)
-        if known is None:
-            self.calls.remember(response_id, usage.provider, Call(model, start_ns, end_ns))
-            return Verdict.COUNTED
-        overlap = start_ns < known.end_ns and known.start_ns < end_ns
-        return Verdict.DUPLICATE if overlap or start_ns == known.start_ns else Verdict.CACHED
+            # Of one that has ended this comes too late to be shown, and does no harm.
+            lineage.make_node(ancestor).add(grams, watt_hours)

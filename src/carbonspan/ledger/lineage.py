@@ -51,14 +51,13 @@ class Node:
         self.emissions_g.add(emissions_g)
         self.energy_wh.add(energy_wh)
 
-    def take(self, other: Node, *, totals: bool) -> None:
-        """Take over what was found out of a span below, with or without its totals."""
+    def take(self, other: Node) -> None:
+        """Take over what was found out of a span below."""
         self.covered |= other.covered
-        if totals:
-            self.inferences += other.inferences
-            self.emissions_g.take(other.emissions_g)
-            self.energy_wh.take(other.energy_wh)
-            self.flags.update(other.flags)
+        self.inferences += other.inferences
+        self.emissions_g.take(other.emissions_g)
+        self.energy_wh.take(other.energy_wh)
+        self.flags.update(other.flags)
 
 
 # Spans by id, for SDKs whose `on_end` is given a copy of the span that started (below 1.40).
@@ -128,17 +127,19 @@ def make_node(span: Any) -> Node:
     return node
 
 
-def counted_as(span: Any) -> str:
-    """Return the kind of inference a span was itself counted as, "" where it was not."""
-    kind: str = getattr(span, _COUNTED, "")
-    return kind
+def is_of_call(span: Any, kind: str, start_ns: int) -> bool:
+    """Return whether a span was itself counted, as `kind` or ("") as any, for a call that something below it reports.
+
+    What starts there after it has ended is none of it.
+    """
+    counted = getattr(span, _COUNTED, "")
+    return (
+        bool(counted)
+        and (not kind or counted == kind)
+        and start_ns < (getattr(span, "_end_time", None) or start_ns + 1)
+    )
 
 
 def count_as(span: Any, kind: str) -> None:
     """Keep what a span was itself counted as."""
     span._carbonspan_counted = kind  # noqa: SLF001 - ours
-
-
-def has_ended(span: Any) -> bool:
-    """Return whether a span of the SDK has ended: then nothing is written on it any more."""
-    return getattr(span, "_end_time", None) is not None

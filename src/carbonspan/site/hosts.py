@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.tables import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PRIVATE = "private"
 """The host of loopback and private addresses: the operator's own machines, or a gateway."""
@@ -23,6 +26,22 @@ class HostMatch(NamedTuple):
 
 
 NO_MATCH = HostMatch("")
+
+
+class Names:
+    """Names of providers and hosts that the user gives: `openai`, `llm.example.org`, `*.example.org`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        given = [name.strip().lower() for name in names]
+        self._names = frozenset(given)
+        self._suffixes = tuple(name[1:] for name in given if name.startswith("*."))
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether a name, in lower case, is among them."""
+        return name in self._names or name.endswith(self._suffixes)
 
 
 class _Patterns(NamedTuple):

@@ -31,7 +31,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan.site.hosts import NO_MATCH, PRIVATE, HostMatch, host_of, match_host
+from carbonspan.site.hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of, match_host
 from carbonspan.site.parse import parse_region
 from carbonspan.site.places import WORLD, area_place, region_place, tables
 from carbonspan.site.providers import provider_of
@@ -83,6 +83,15 @@ def _model_prefixes() -> dict[str, str]:
     return {row["prefix"]: row["region"] for row in rows("sites/model_prefixes.csv")}
 
 
+def calls(attributes: Mapping[str, Any], provider: str, names: Names) -> bool:
+    """Return whether a span calls one of the named providers or hosts."""
+    if provider in names:
+        return True
+    every, kinds = _names()
+    called = (attributes.get(name) for name, kind in zip(every, kinds, strict=True) if kind == "host")
+    return any(host_of(text) in names for text in called if isinstance(text, str))
+
+
 class Locator:
     """Locates inferences under one set of settings, and remembers what it found: bounded, safe between threads."""
 
@@ -107,9 +116,7 @@ class Locator:
         """
         self._overrides = {key.strip().lower(): parse_region(region) for key, region in (overrides or {}).items()}
         self._defaults = {key.strip().lower(): parse_region(region) for key, region in (defaults or {}).items()}
-        own = [name.strip().lower() for name in self_hosted]
-        self._own_names = frozenset(own)
-        self._own_suffixes = tuple(name[1:] for name in own if name.startswith("*."))
+        self._own = Names(self_hosted)
         self._attributes = _names().every
         tables()
         match_host("localhost")
@@ -187,14 +194,11 @@ class Locator:
         otherwise = self._assumed(provider, host, nobody=stranger and not assumed.is_own(model))
         own = (
             assumed.self_hosted
-            or provider in self._own_names
-            or any(self._is_own(host_of(text)) for text in texts["host"])
+            or provider in self._own
+            or any(host_of(text) in self._own for text in texts["host"])
             or (called.host == PRIVATE and not assumed.host)
         )
         return _SelfHosted(otherwise) if own else otherwise
-
-    def _is_own(self, name: str) -> bool:
-        return name in self._own_names or name.endswith(self._own_suffixes)
 
     def _set_by_user(self, provider: str, model: str, host: str) -> Place | None:
         table = self._overrides

@@ -13,7 +13,7 @@ from carbonspan.telemetry.attributes import (
     task_attributes,
     writer,
 )
-from carbonspan.telemetry.books import Books
+from carbonspan.telemetry.books import Books, Counted
 from carbonspan.telemetry.metrics import LABELS, METRICS, Metric
 from carbonspan.telemetry.writeback import Path, facts, path, read, replace, write
 
@@ -24,6 +24,7 @@ __all__ = [
     "TASK",
     "Attribute",
     "Books",
+    "Counted",
     "Level",
     "Metric",
     "Path",

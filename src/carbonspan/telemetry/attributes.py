@@ -198,17 +198,17 @@ TASK = (TASK_EMISSIONS, TASK_ENERGY, TASK_INFERENCES)
 """The totals of a span and all below it: on local roots, agents and duplicates. Display them, never sum them."""
 
 
-def role_attributes(role: Role) -> dict[str, Value]:
+def role_attributes(role: Role) -> dict[str, Any]:
     """Return what a span that is not counted carries, so that a reader of the trace sees why."""
     return {} if role is Role.INFERENCE else {ROLE: role.value}
 
 
-def cached_attributes(footprint: Footprint | None) -> dict[str, Value]:
+def cached_attributes(footprint: Footprint | None) -> dict[str, Any]:
     """Return what a span carries that was answered from a response cache: nothing emitted, and what that avoided."""
-    avoided: dict[str, Value] = {} if footprint is None else {AVOIDED: footprint.emissions_central_g}
+    avoided: dict[str, Any] = {} if footprint is None else {AVOIDED: footprint.emissions_central_g}
     return role_attributes(Role.CACHED) | avoided
 
 
-def task_attributes(emissions_g: float, energy_wh: float, inferences: int) -> dict[str, Value]:
+def task_attributes(emissions_g: float, energy_wh: float, inferences: int) -> dict[str, Any]:
     """Return the totals of a span and all below it."""
     return {TASK_EMISSIONS: emissions_g, TASK_ENERGY: energy_wh, TASK_INFERENCES: inferences}

@@ -4,20 +4,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.telemetry import cost
 from carbonspan.telemetry.journal import Entry, journal
-from carbonspan.telemetry.metrics import instruments
+from carbonspan.telemetry.metrics import CACHED, instruments
 from carbonspan.telemetry.tally import ATTRIBUTE_LIMIT, ERROR, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import SpanContext
 
+    from carbonspan.footprint import Footprint
     from carbonspan.telemetry.journal import Note
+
+
+class Counted(NamedTuple):
+    """One inference that was counted, and whose it was: what budgets and reports are made of."""
+
+    footprint: Footprint
+    start_ns: int
+    end_ns: int
+    trace_id: int  # 0 where the span has no context
+    span_id: int
+    labels: Mapping[str, Any]  # agent, flags and cohorts by name, as far as the settings name them
 
 
 class Books:
@@ -35,6 +47,20 @@ class Books:
         self._tally = Tally()
         self._labels = labels
         self._instruments = instruments(meter_provider) if metrics else None
+        self._subscribers: tuple[Callable[[Counted], None], ...] = ()
+
+    def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
+        """Have `subscriber` called with every inference that is counted from now on; return how to end that.
+
+        Off the path of spans: when a reader collects, `counts()` is asked, or some thousands wait. What it raises is
+        logged once and counted, and the next subscriber is called.
+        """
+        self._subscribers = (*self._subscribers, subscriber)
+
+        def end() -> None:
+            self._subscribers = tuple(one for one in self._subscribers if one is not subscriber)
+
+        return end
 
     def note(  # noqa: PLR0917 - every LLM span comes through: naming its arguments would show in its cost
         self,
@@ -55,8 +81,9 @@ class Books:
             labels: The values of its own labels, () where it has none.
             tells_cost: Whether one of the attributes may say what it cost.
         """
-        counted = self._instruments is not None and note[1] is not None
-        stated = cost.stated(attributes) if tells_cost and counted else None
+        stated = (
+            cost.stated(attributes) if tells_cost and note[1] is not None and self._instruments is not None else None
+        )
         # Through `tuple` itself: a named tuple's own constructor takes as long as all the rest.
         journal.add(tuple.__new__(Entry, (self, note, limited, context, stated, labels)))
 
@@ -64,6 +91,8 @@ class Books:
         """Count an entry."""
         outcome, footprint, _, _, _ = entry.note
         self._tally.count(outcome, limited=entry.limited)
+        if footprint is not None and outcome != CACHED and self._subscribers:
+            self._tell(entry, footprint)
         if self._instruments is None:
             return
         self._instruments.count(outcome)
@@ -72,9 +101,30 @@ class Books:
         if footprint is not None:
             self._instruments.add(entry, footprint, self._labels, idle=idle)
 
-    def swallow(self, error: Exception) -> None:
+    def _tell(self, entry: Entry, footprint: Footprint) -> None:
+        _, _, _, start_ns, end_ns = entry.note
+        context = entry.context
+        labels = {name: value for name, value in zip(self._labels, entry.labels, strict=False) if value}
+        counted = Counted(
+            footprint,
+            start_ns,
+            end_ns,
+            context.trace_id if context else 0,
+            context.span_id if context else 0,
+            labels,
+        )
+        for subscriber in self._subscribers:
+            self._told(subscriber, counted)
+
+    def _told(self, subscriber: Callable[[Counted], None], counted: Counted) -> None:
+        try:
+            subscriber(counted)
+        except Exception as error:  # noqa: BLE001 - whoever reads the counts must not see it
+            self.swallow(error, "went on without a subscriber to its counts, which failed")
+
+    def swallow(self, error: Exception, what: str = "left a span as it was") -> None:
         """Count an error that must not reach the application, and log it once per cause."""
-        self._tally.swallow(error)
+        self._tally.swallow(error, what)
         if self._instruments is not None:
             self._instruments.count(ERROR)
 

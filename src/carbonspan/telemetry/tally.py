@@ -44,13 +44,13 @@ class Tally:
             if limited:
                 self._counts[ATTRIBUTE_LIMIT] += 1
 
-    def swallow(self, error: Exception) -> None:
+    def swallow(self, error: Exception, what: str = "left a span as it was") -> None:
         """Count an error that must not reach the application, and log it once per cause, never per span."""
         self.count(ERROR)
-        cause = type(error).__qualname__
+        cause = f"{what}: {type(error).__qualname__}"
         if cause not in self._logged:
             self._logged.add(cause)
-            _log.warning("carbonspan left a span as it was", exc_info=error)
+            _log.warning("carbonspan %s", what, exc_info=error)
 
     def counts(self) -> Mapping[str, int]:
         """Return how many spans had each outcome, and how many lacked room."""
