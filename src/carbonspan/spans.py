@@ -27,7 +27,9 @@ class Step:
         self.settings = settings
         self.road = Road.of(settings)
         self.known = self.road.known
-        self._books = Books(metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider)
+        self._books = Books(
+            metrics=settings.metrics, labels=settings.cohorts, meter_provider=meter_provider, grid=self.road.live
+        )
         self.writer = writer(settings.attributes)
         self.note = self._books.note
         self.swallow = self._books.swallow

@@ -157,6 +157,7 @@ class Refresher:
         self._starting = threading.Lock()
         self._queue = queue.SimpleQueue()
         self._zones, self._waiting = {}, []
+        self._asker.after_fork()
 
     def _start(self) -> None:
         if self._stopped or self._thread is not None or not self._starting.acquire(blocking=False):

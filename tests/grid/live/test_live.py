@@ -418,7 +418,9 @@ def test_a_partial_report_on_the_span(server: Loopback) -> None:
     assert intensity is not None
     assert intensity.intensity_g_per_kwh.high == 360.0
     assert grid.refreshes() == {("loopback", "ok"): 1, ("loopback", "implausible"): 1}
-    assert grid.ages_s() == {("loopback", "GB"): 0.0}
+    (used,) = grid.in_use()
+    assert (used.zone, used.intensity.source, used.intensity.quality.value) == ("GB", "loopback", "measured")
+    assert used.age_s is not None
 
 
 # -- real hours
