@@ -16,6 +16,7 @@ from rich.terminal_theme import MONOKAI
 
 import carbonspan
 from carbonspan.cli import doctor as doctors, listing, show
+from carbonspan.cli.grid import grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,9 @@ def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(carbonspan.__version__, prog_name="carbonspan")
 def app() -> None:
     """Energy and carbon of LLM inference: estimates, with bounds and evidence."""
+
+
+app.add_command(grid)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.grid.asking import Asker
 from carbonspan.grid.cache import Key
@@ -28,6 +28,12 @@ TASK = "forecast"
 """What is asked for, in place of a day of the past: it has attempts and leases of its own."""
 
 
+class _Asked(NamedTuple):
+    item: Chosen
+    cache: HourCache
+    asker: Asker
+
+
 class Ahead:
     """The forecasts of all sources, each asked in a thread of its own: one that hangs holds up no other."""
 
@@ -39,7 +45,7 @@ class Ahead:
         clock: Clock,
     ) -> None:
         """Take the sources with the cache of each, the bases that may be used, where hours go, and the time."""
-        self._askers = [(item, cache, Asker(item.source, bases, store, cache, clock)) for item, cache in chosen]
+        self._all = [_Asked(item, cache, Asker(item.source, bases, store, cache, clock)) for item, cache in chosen]
         self._bases = bases
 
     def ask(self, zone: str, timeout_s: float) -> GridReport:
@@ -47,8 +53,8 @@ class Ahead:
         end_s = time.monotonic() + timeout_s
         rows: list[SeriesStatus] = []
         threads = [
-            threading.Thread(target=self._one, args=(*one, zone, end_s, rows), name="carbonspan-forecast", daemon=True)
-            for one in self._askers
+            threading.Thread(target=self._one, args=(one, zone, end_s, rows), name="carbonspan-forecast", daemon=True)
+            for one in self._all
         ]
         for thread in threads:
             thread.start()
@@ -56,9 +62,8 @@ class Ahead:
             thread.join(max(0.0, end_s - time.monotonic()))
         return GridReport(tuple(rows), complete=not any(thread.is_alive() for thread in threads))
 
-    def _one(
-        self, item: Chosen, cache: HourCache, asker: Asker, zone: str, end_s: float, rows: list[SeriesStatus]
-    ) -> None:
+    def _one(self, asked: _Asked, zone: str, end_s: float, rows: list[SeriesStatus]) -> None:
+        item, cache, asker = asked
         basis = next((basis for basis in self._bases if item.source.serves(zone, basis)), None)
         if basis is None:
             return
