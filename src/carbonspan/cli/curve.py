@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from carbonspan.cli.hours import FORECAST, NOW, ONE_HOUR, RUN_HOURS, grams, moment
+from carbonspan.cli.hours import FORECAST, NOW, ONE_HOUR, grams, moment
 from carbonspan.cli.numbers import digits
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _facts(found: dict[str, Any], signs: Signs) -> list[tuple[str, str]]:
     if len(found["summary"]) > 1:
         facts.append(("note", "hours in two bases: compare them within one alone"))
     if found["kind"] == FORECAST:
-        facts.append(("cleanest", _cleanest(found)))
+        facts += _cleanest(found["cleanest"])
     return facts
 
 
@@ -206,17 +206,17 @@ def _present(row: dict[str, Any], signs: Signs) -> str:
     )
 
 
-def _cleanest(found: dict[str, Any]) -> str:
-    best = found["cleanest"]
+def _cleanest(best: dict[str, Any] | None) -> list[tuple[str, str]]:
     if best is None:
-        return "all hours are alike, or in several bases"
+        return [("cleanest", "all hours are alike, or in several bases")]
     mean = best["mean_g_per_kwh"] or 1.0
     hours = ", ".join(
         f"{_clock(one['hour'])} {digits(one['g_per_kwh'])} ({one['g_per_kwh'] / mean - 1:+.0%})"
         for one in best["hours"]
     )
     run = best["in_a_row"]
-    return hours if run is None else f"{hours}; {RUN_HOURS} h from {_clock(run['hour'])}: {digits(run['g_per_kwh'])}"
+    more = [] if run is None else [("", f"{run['hours']} h from {_clock(run['hour'])}: {digits(run['g_per_kwh'])}")]
+    return [("cleanest", hours), *more]
 
 
 def _clock(hour: str) -> str:
@@ -233,7 +233,7 @@ def _legend(rows: Sequence[dict[str, Any]], signs: Signs) -> Table:
     for (mark, basis, source), numbers in groups.items():
         # One span of hours where the group is many: the letters above say which.
         first, last = moment(rows[numbers[0]]["hour"]), moment(rows[numbers[-1]]["hour"]) + ONE_HOUR
-        whole = len(numbers) == numbers[-1] - numbers[0] + 1 and len(numbers) < HOURS_A_DAY
+        whole = len(numbers) == numbers[-1] - numbers[0] + 1 and len(rows) <= HOURS_A_DAY and len(numbers) < len(rows)
         when = f"{first:%H}{signs.dash}{last:%H} UTC" if whole else f"{len(numbers)} h"
         table.add_row(Text(mark.letter, style=mark.style), mark.meaning, basis, source, when)
     return table

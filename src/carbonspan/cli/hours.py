@@ -193,7 +193,7 @@ def _summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def cleanest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the cleanest hours and the cleanest hours in a row; `None` where all are alike or bases differ.
 
-    Where a live source has any of the hours, those alone are compared: against a yearly mean any hour looks good or bad.
+    Where a live source has any of the hours, those alone are compared: beside a yearly mean any hour looks good or bad.
     """
     known = [row for row in rows if "fetched_at" in row] or _known(rows)
     if len({row["basis"] for row in known}) != 1 or len({grams(row) for row in known}) == 1:
