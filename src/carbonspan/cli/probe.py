@@ -61,7 +61,7 @@ def examine(settings: Settings, *, offline: bool, timeout_s: float = TIMEOUT_S) 
         )
     if cache is not None and cache.problem:
         problems.append(f"grid cache {cache.path}: {cache.problem}: {cache.hint}")
-    return {"sources": rows, "cache": _of_cache(cache, settings), "problems": problems}
+    return {"sources": rows, "cache": _of_cache(cache), "problems": problems}
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -78,9 +78,9 @@ def _cache(settings: Settings) -> CacheState | None:
     return state_of(Path(chosen).expanduser() if isinstance(chosen, str) else default_path())
 
 
-def _of_cache(cache: CacheState | None, settings: Settings) -> dict[str, Any] | None:
+def _of_cache(cache: CacheState | None) -> dict[str, Any] | None:
     if cache is None:
-        return None if settings.grid_cache else {"path": None, "exists": False, "problem": "", "zones": []}
+        return None
     fetched = cache.fetched_at
     return {
         "path": str(cache.path),

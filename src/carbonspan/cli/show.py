@@ -156,7 +156,7 @@ def _live(head: Table, live: dict[str, Any]) -> None:
     for row in live["sources"]:
         head.add_row(row["source"], _source(row))
     cache = live["cache"]
-    if cache is None or cache["path"] is None:
+    if cache is None:
         head.add_row("grid cache", "none: each process asks for itself")
         return
     if not cache["exists"]:
