@@ -27,7 +27,7 @@ LIFE_CYCLE = (Basis.LIFE_CYCLE,)
 
 
 def ahead_of_now(_zone: str, first: int, last: int) -> Hours:
-    return {hour: (50.0, "forecast") for hour in range(first, last + 1)}
+    return dict.fromkeys(range(first, last + 1), (50.0, "forecast"))
 
 
 @pytest.fixture
