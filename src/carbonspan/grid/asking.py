@@ -52,6 +52,7 @@ class Asker:
     def after_fork(self) -> None:
         """Count anew in a forked child: what was counted before is the parent's to report."""
         self._counts = Counter()
+        self._random.seed()  # or all children of one parent would ask together
 
     def hour(self) -> int:
         """Return the present hour since 1970."""
@@ -121,9 +122,10 @@ class Asker:
         return wait_s
 
     def _finish(self, key: Key, claim: Claim, attempt: Attempt, values: Sequence[HourValue], *, whole: bool) -> None:
-        self._store.put(values)  # first: spans need not wait for the disk
+        # The file first: a process that ends as soon as it has its hour must not leave the others to ask again.
         if claim.holder is not None:
             self._cache.finish(key, claim.holder, attempt, values, whole=whole)
+        self._store.put(values)
 
     def _failed(self, before: Attempt, error: Exception) -> tuple[Attempt, bool]:
         attempt = failed(before, self._clock.wall_s(), error, self._random)

@@ -207,7 +207,8 @@ WHERE origin = ? AND zone = ? AND basis = ? AND hour BETWEEN ? AND ? ORDER BY ho
 # As `HourStore.put`: better replaces worse, and among equals the one fetched last stays.
 _PUT = """
 INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET g_per_kwh = excluded.g_per_kwh, quality = excluded.quality, rank = excluded.rank,
+ON CONFLICT (origin, zone, basis, hour) DO UPDATE SET
+  g_per_kwh = excluded.g_per_kwh, quality = excluded.quality, rank = excluded.rank,
   accounting = excluded.accounting, fetched_us = excluded.fetched_us, vintage = excluded.vintage,
   around_g_per_kwh = excluded.around_g_per_kwh
 WHERE (excluded.rank, excluded.fetched_us) >= (hours.rank, hours.fetched_us)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import weakref
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,7 +239,8 @@ def open_grid(
         ValueError: an option of a source is wrong or missing.
     """
     names = [item if isinstance(item, str) else f"{type(item).__qualname__} {id(item)}" for item in items]
-    key = json.dumps([names, options, cache, basis.value, basis_strict], sort_keys=True, default=id)
+    settings = json.dumps([names, options, cache, basis.value, basis_strict], sort_keys=True, default=id)
+    key = blake2b(settings.encode()).hexdigest()  # they may hold keys, and this is kept
     with _opening:
         grid, count = _open.get(key, (None, 0))
         if grid is None and not start:

@@ -56,7 +56,7 @@ _SPREAD_S = 5.0  # processes of a host wake up one after the other: the first on
 class Wants(NamedTuple):
     """Zones that somebody waits for, and how to tell them that all were looked at."""
 
-    zones: set[str]
+    zones: set[str] | None  # None: all that are wanted
     done: threading.Event
 
 
@@ -121,9 +121,11 @@ class Refresher:
 
     def bring(self, zones: Iterable[str] | None) -> threading.Event:
         """Have these zones looked at now, by default all that are wanted; the event is set when that is done."""
-        wants = Wants(set(self._zones) if zones is None else set(zones), threading.Event())
+        wants = Wants(None if zones is None else set(zones), threading.Event())
         self._queue.put(wants)
         self._start()
+        if self._stopped:
+            wants.done.set()
         return wants.done
 
     def counts(self) -> Mapping[str, int]:
@@ -158,6 +160,7 @@ class Refresher:
         self._queue = queue.SimpleQueue()
         self._zones, self._waiting = {}, []
         self._asker.after_fork()
+        self._random.seed()  # or all children of one parent would wake up together
 
     def _start(self) -> None:
         if self._stopped or self._thread is not None or not self._starting.acquire(blocking=False):
@@ -183,6 +186,7 @@ class Refresher:
             except Exception as error:  # noqa: BLE001, PERF203 - a fault here must not end the refreshing
                 _log.warning("carbonspan: grid refresh of %s: %s", self.source.name, type(error).__qualname__)
                 wait_s = POLL_S
+        self._tell()
         self._close_source()
 
     def _close_source(self) -> None:
@@ -214,11 +218,10 @@ class Refresher:
         if item is None:
             return
         if isinstance(item, Wants):
-            for name in item.zones:
-                zone = self._zone(name)
-                if zone is not None:
-                    zone.due = Moment.after(self._clock, 0.0)
-            self._waiting.append(item)
+            names = set(self._zones) if item.zones is None else item.zones
+            for known in filter(None, map(self._zone, names)):
+                known.due = Moment.after(self._clock, 0.0)
+            self._waiting.append(Wants(names, item.done))
             return
         zone = self._zone(item[0])
         if zone is not None and item[1] != PRESENT and len(zone.days) < MAX_DAYS:
@@ -251,7 +254,7 @@ class Refresher:
     def _tell(self) -> None:
         """Tell those who wait, where none of their zones is still due."""
         for wants in tuple(self._waiting):
-            zones = [self._zones[name] for name in wants.zones if name in self._zones]
+            zones = [self._zones[name] for name in wants.zones or () if name in self._zones]
             if self._stopped or all(zone.loaded_s >= 0 and zone.due.left_s(self._clock) > 1.0 for zone in zones):
                 self._waiting.remove(wants)
                 wants.done.set()

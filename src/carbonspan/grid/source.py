@@ -53,7 +53,13 @@ class GridSource(Protocol):
         ...
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:
-        """Return the hours of `start <= hour < end` (UTC) that are known, measured or estimated, oldest first."""
+        """Return the hours of `start <= hour < end` (UTC) that are known, oldest first; each says how good it is.
+
+        A source with one basis returns it, marked, whatever was asked for.
+
+        Raises:
+            GridError: nothing could be had. Sources raise nothing else.
+        """
         ...
 
     def forecast(self, zone: str, basis: Basis) -> Sequence[HourValue]:

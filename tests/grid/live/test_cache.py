@@ -514,6 +514,7 @@ def test_the_usual_place_is_the_users_cache_directory(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # from 3.12 on: what is tested
 def test_a_fork_waits_for_a_transaction_and_the_child_has_its_own_lock(cache: HourCache, path: Path) -> None:
     ask(cache, value(54))
     inside, go_on = threading.Event(), threading.Event()
@@ -545,3 +546,23 @@ def test_values_that_no_enum_has_are_passed_over(cache: HourCache, path: Path) -
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE hours SET quality = 'splendid' WHERE hour = ?", (HOUR,))
     assert cache.hours(GB, HOUR, HOUR + 1) == [value(55, 1)]
+
+
+def test_an_answer_that_came_between_the_look_and_the_lease(cache: HourCache, path: Path) -> None:
+    ask(cache, value(54), attempt=good())
+    with cachefile.transaction(path, write=True) as db:
+        assert caches._claim(db, GB, NOON_S) == Claim(None, good())
+
+
+def test_a_new_file_is_not_put_aside_for_an_old_one(cache: HourCache, path: Path) -> None:
+    ask(cache, value(54))
+    assert "another process" in cachefile._put_aside(path, (0, 0))
+    assert cache.hours(GB, HOUR, HOUR) == [value(54)]
+
+
+def test_a_file_that_another_process_made_in_the_meantime(cache: HourCache, path: Path) -> None:
+    ask(cache, value(54))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {cachefile.SCHEMA - 1}")
+        db.execute(f"PRAGMA application_id = {cachefile.APPLICATION}")
+    assert cache.hours(GB, HOUR, HOUR) == [value(54)]

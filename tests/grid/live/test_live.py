@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.grid.live import eia930
 from tests.grid.live.electricity_maps import ElectricityMapsServer
 from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
+from tests.grid.sources.faults import FaultServer, answer
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, estimate
 from carbonspan.grid import Resolver, live
 from carbonspan.grid.chosen import made, parse
 from carbonspan.grid.clock import Moment
+from carbonspan.grid.hours import hour_start
 from carbonspan.grid.refresher import PRESENT
 from carbonspan.settings import Settings, warn_again
 from carbonspan.site import parse_region
@@ -282,6 +285,29 @@ def test_prefetch_is_bounded_by_its_timeout(server: Loopback) -> None:
     assert not app.processor.prefetch_grid("GB", timeout_s=0.05).complete
 
 
+def test_after_shutdown_nobody_waits(server: Loopback) -> None:
+    app = App(grid=[LoopbackSource(server.port)])
+    app.span()
+    app.until(lambda found: found[2] == "loopback")
+    app.processor.shutdown()
+    report = app.processor.prefetch_grid("zone:DE", timeout_s=10 * WAIT_S)
+    assert (report.complete, report.unserved) == (True, ("DE",))
+    assert app.processor.refresh_grid(timeout_s=10 * WAIT_S).complete
+
+
+def test_who_waits_is_told_when_it_ends(server: Loopback) -> None:
+    server.gate.clear()
+    app = App(grid=[LoopbackSource(server.port)])
+    reports: list[Any] = []
+    waiting = threading.Thread(target=lambda: reports.append(app.processor.prefetch_grid("GB", timeout_s=10 * WAIT_S)))
+    waiting.start()
+    assert server.arrived.wait(WAIT_S)
+    app.processor.shutdown()
+    server.gate.set()
+    waiting.join(WAIT_S)
+    assert len(reports) == 1
+
+
 def test_the_exporter_does_the_same(server: Loopback) -> None:
     class Closes(InMemorySpanExporter):
         def shutdown(self) -> None:
@@ -392,6 +418,38 @@ def test_an_hour_in_another_basis_before_a_stale_one(server: Loopback) -> None:
         assert strict.span() == (90.0, "stale", "world")
 
 
+def test_the_uk_in_the_one_basis_it_has(tmp_path: Path) -> None:
+    """Direct hours, where life-cycle was wished for; refused by `basis_strict`."""
+    now = this_hour()
+    halves = [hour_start(now - 24) + timedelta(minutes=30 * number) for number in range(50)]
+    data = [
+        {
+            "from": half.strftime("%Y-%m-%dT%H:%MZ"),
+            "to": (half + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%MZ"),
+            "intensity": {"forecast": 43, "actual": 54, "index": "low"},
+        }
+        for half in halves
+    ]
+    path = tmp_path / "grid.sqlite3"
+    with FaultServer(answer({"data": data})) as uk:
+        options = {"uk": {"url": uk.url}}
+        app = App(grid="uk", grid_options=options, grid_cache=path)
+        report = app.processor.prefetch_grid(REGION, timeout_s=WAIT_S)
+        assert report.ok, list(report.problems())
+        assert report.series[0].hours == 24
+        assert app.span() == (54.0, "measured", "uk_carbon_intensity")
+        requests = len(uk.requests)
+        app.processor.shutdown()
+        again = App(grid="uk", grid_options=options, grid_cache=path)
+        assert again.processor.prefetch_grid(REGION, timeout_s=WAIT_S).ok
+        assert again.span() == (54.0, "measured", "uk_carbon_intensity")
+        assert len(uk.requests) == requests  # from the file
+        strict = App(grid="uk", grid_options=options, basis_strict=True)
+        (problem,) = strict.processor.prefetch_grid(REGION, timeout_s=WAIT_S).problems()
+        assert "basis_strict" in problem
+        assert strict.span()[2] == "electricity_maps_yearly"
+
+
 def test_marginal_hours_are_fetched_for_who_asks_for_them_alone(server: Loopback) -> None:
     app = App(grid=[LoopbackSource(server.port, basis=Basis.MARGINAL)])
     assert app.processor.prefetch_grid(REGION, timeout_s=WAIT_S).unserved == ("GB",)
@@ -490,7 +548,8 @@ print("joined", flush=True)
 
 def worker(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - this interpreter
-        [sys.executable, "-c", code, *map(str, arguments)],
+        # From 3.12 on, a fork beside a thread is warned of: that is what is tested.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -537,6 +596,28 @@ print("child", status, flush=True)
     assert process.communicate(timeout=2 * WAIT_S) == ("child 0\n", "")
     # each zone once: parent and child share the file
     assert server.asked == {"GB": 1, "DE": 1, "FR": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_first_span_of_a_forked_child_is_noted(server: Loopback) -> None:
+    """Also where its hour and place were looked up before the fork: the child has no thread yet."""
+    server.hours = lambda _zone, first, last: dict.fromkeys(range(first, last + 1), (50.0, "estimated"))
+    code = """
+import os, sys, time
+from tests.grid.live.test_live import App, LoopbackSource
+app = App(grid=[LoopbackSource(int(sys.argv[1]))])
+app.until(lambda found: found[2] == "loopback")
+at_s = time.time()
+app.span(at_s)
+child = os.fork()
+if child == 0:
+    (refresher,) = app.processor._road.live._refreshers
+    assert refresher._thread is None
+    app.span(at_s)
+    os._exit(0 if refresher._thread is not None else 1)
+print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+    assert worker(code, server.port).communicate(timeout=2 * WAIT_S) == ("child 0\n", "")
 
 
 def test_the_interpreter_exits_while_a_source_hangs(server: Loopback, tmp_path: Path) -> None:

@@ -179,10 +179,12 @@ def test_a_plan_without_past_range_falls_back_to_the_last_day(server: FaultServe
     present = floor(now())
     asked = source(server)
     server.usual = by_request(lambda request: refusal if "past" in request.path else hours_from(request))
-    values = asked.history("DE", present - 48 * HOUR, present, Basis.LIFE_CYCLE)
-    assert [value.hour for value in values] == [present + n * HOUR for n in range(-23, 0)]
     with pytest.raises((NotCovered, Unauthorised)):
         asked.history("DE", present - 48 * HOUR, present - 30 * HOUR, Basis.LIFE_CYCLE)
+    assert routes(server) == ["past-range"]  # one refusal shows nothing: it would be asked again
+    values = asked.history("DE", present - 48 * HOUR, present, Basis.LIFE_CYCLE)
+    assert [value.hour for value in values] == [present + n * HOUR for n in range(-23, 0)]
+    assert routes(server) == ["past-range", "past-range", "history"]
     server.requests.clear()
     with pytest.raises(NotCovered, match="before the last 24"):  # learnt: no call
         asked.history("DE", present - 48 * HOUR, present - 30 * HOUR, Basis.LIFE_CYCLE)

@@ -74,15 +74,13 @@ class ElectricityMaps(HttpSource):
         if start < recent and self._may(zone, "past-range") and zone not in (self._no_past.get() or ()):
             try:
                 return self._past(zone, start, end, basis)
-            except (Unauthorised, NotCovered) as error:
+            except (Unauthorised, NotCovered):
                 if end <= recent:
-                    self._remember_no_past(zone)
                     raise
-                refused = error
-            # If `history` answers, the key is good: the plan has no past-range.
+            # If `history` answers now, the key is good and the plan has no past-range: not asked again for a day. A
+            # refusal alone shows nothing: an outage has refused valid keys (electricitymaps-contrib issue 7477).
             values = self._recent(zone, start, end, basis)
-            if isinstance(refused, Unauthorised):
-                self._remember_no_past(zone)
+            self._no_past.put(frozenset((self._no_past.get() or frozenset()) | {zone}))
             return values
         if end <= recent:
             raise NotCovered(
@@ -170,9 +168,6 @@ class ElectricityMaps(HttpSource):
             known = _access(self._client.get(f"/{self._version}/zones", headers=self._headers))
             self._plan.put(known)
         return known
-
-    def _remember_no_past(self, zone: str) -> None:
-        self._no_past.put(frozenset((self._no_past.get() or frozenset()) | {zone}))
 
 
 def parse(

@@ -9,7 +9,6 @@ exception but `GridError`, whose text and chain hold neither a header nor an add
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import threading
@@ -20,17 +19,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from opentelemetry import context
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
-from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
+from carbonspan.grid.source import BadAnswer, GridError, Unavailable
 from carbonspan.grid.sources.body import MAX_BODY_BYTES, MAX_ERROR_BYTES, Refused, parsed, read
+from carbonspan.grid.sources.status import AGAIN, Reply, error_of, retry_after_s
 from carbonspan.grid.sources.transport import Deadline, make_session, no_credentials
+from carbonspan.grid.sources.untraced import untraced
 from carbonspan.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from carbonspan.grid.sources.pace import Pace
 
@@ -42,27 +42,10 @@ BACKOFF_S = 0.25
 hour, and who waits is a thread in the background."""
 MAX_WAIT_S = 3.0
 """A `Retry-After` up to this is waited for in place; a longer one is raised, for the caller to come back later."""
-MAX_RETRY_AFTER_S = 21_600.0  # six hours, as urllib3 2 has it
 MAX_REDIRECTS = 3
 
-# 408 and 425 say themselves that the same request may be sent again (RFC 9110, 15.5.9; RFC 8470, 5.2).
-_AGAIN = frozenset({408, 425, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _POLICY = Retry(total=MAX_ATTEMPTS - 1, backoff_factor=BACKOFF_S)
-
-# The names under which OpenTelemetry's instrumentations look for "not this call". The plain texts are those of
-# opentelemetry.instrumentation.utils; the keys of opentelemetry.context are made unique per process, so they are
-# looked up there, and left out where an older or a newer API has none.
-_SUPPRESSED = tuple(
-    key
-    for key in (
-        "suppress_instrumentation",
-        "suppress_http_instrumentation",
-        getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None),
-        getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None),
-    )
-    if isinstance(key, str)
-)
 
 
 class Timeouts(NamedTuple):
@@ -71,14 +54,6 @@ class Timeouts(NamedTuple):
     connect_s: float = 3.05
     read_s: float = 10.0  # between two bytes
     total_s: float = 30.0  # all attempts together, pauses included
-
-
-class Reply(NamedTuple):
-    """What came back with another status than 200."""
-
-    status: int
-    text: str  # the first bytes of the body; never for a log or an error: a server may repeat the request in it
-    retry_after_s: float | None
 
 
 class _Failed(Exception):  # noqa: N818 - a step of the loop below, seen by nobody
@@ -195,7 +170,7 @@ class Client:
         """Ask once. Whatever happens is returned, not raised, so that nothing hangs on it."""
         deadline = Deadline(ends)
         try:
-            with _untraced(), deadline:
+            with untraced(), deadline:
                 return (self._ask(path, params, headers, auth),)
         except _Failed as failed:
             return _Failed(failed.error, failed.wait_s)
@@ -264,40 +239,18 @@ class Client:
             except Refused as refused:
                 reason = str(refused)
             raise BadAnswer(f"{self._source}: {reason}", "check the option url: is it this source's address?")
-        wait_s = _retry_after_s(response.headers.get("Retry-After"))
+        wait_s = retry_after_s(response.headers.get("Retry-After"))
         try:
             text = read(response, MAX_ERROR_BYTES, whole=False).decode("utf-8", "replace")
         except (Refused, requests.RequestException, HTTPError, OSError):
             text = ""  # the status is known, and that is what counts
-        error = self._error(Reply(status, text, wait_s))
-        if wait_s is None and status in _AGAIN:
+        reply = Reply(status, text, wait_s)
+        error = (None if self._judge is None else self._judge(reply)) or error_of(reply, self._source)
+        if wait_s is None and status in AGAIN:
             raise _Failed(error)
-        if wait_s is not None and wait_s <= MAX_WAIT_S and (status in _AGAIN or status == HTTPStatus.TOO_MANY_REQUESTS):
+        if wait_s is not None and wait_s <= MAX_WAIT_S and (status in AGAIN or status == HTTPStatus.TOO_MANY_REQUESTS):
             raise _Failed(error, wait_s)
         raise error
-
-    def _error(self, reply: Reply) -> GridError:
-        found = None if self._judge is None else self._judge(reply)
-        if found is not None:
-            return found
-        status, source = reply.status, self._source
-        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return Unauthorised(f"{source}: access refused (HTTP {status})", "check the key, and what its plan covers")
-        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            return NotCovered(f"{source}: nothing there (HTTP {status})")
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return RateLimited(
-                f"{source}: too many requests (HTTP 429)",
-                "fewer zones, or a larger plan",
-                retry_after_s=reply.retry_after_s,
-            )
-        if (
-            status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or status in _AGAIN
-            or status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-        ):
-            return Unavailable(f"{source}: the server failed (HTTP {status})", retry_after_s=reply.retry_after_s)
-        return BadAnswer(f"{source}: the request was not answered (HTTP {status})")
 
     def _late(self) -> GridError:
         return Unavailable(f"{self._source}: no answer in time from {self._host}", "a larger timeout_s, or later")
@@ -313,26 +266,3 @@ class Client:
             # of its pool may have been held by a thread that does not exist here.
             process = self._process = _Process(os.getpid(), make_session(), threading.Event())
         return process
-
-
-@contextlib.contextmanager
-def _untraced() -> Iterator[None]:
-    current = context.get_current()
-    for key in _SUPPRESSED:
-        current = context.set_value(key, True, current)  # noqa: FBT003 - OpenTelemetry's signature
-    token = context.attach(current)
-    try:
-        yield
-    finally:
-        context.detach(token)
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Return how long a server asks to wait: seconds or a date (RFC 9110, 10.2.3); `None` for neither."""
-    if not header:
-        return None
-    try:
-        seconds = float(_POLICY.parse_retry_after(header))
-    except (InvalidHeader, ValueError, OverflowError, TypeError):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
