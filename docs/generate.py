@@ -15,6 +15,7 @@ from carbonspan import grid
 from carbonspan.grid.sources import SOURCES
 from carbonspan.settings import OPTIONS
 from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS
+from carbonspan.telemetry.attributes import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +34,13 @@ def attributes() -> str:
     return _table(
         ("attribute", "unit", "level", "meaning"),
         [(f"`{a.name}`", a.unit or "–", a.level.value, a.meaning) for a in ATTRIBUTES],
+    )
+
+
+def other_attributes() -> str:
+    """Return the table of the attributes that do not describe one inference."""
+    return _table(
+        ("attribute", "unit", "meaning"), [(f"`{name}`", unit or "–", meaning) for name, unit, meaning in OTHERS]
     )
 
 
@@ -127,6 +135,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "live sources": live_sources,
     "metrics": metrics,
     "options": options,
+    "other attributes": other_attributes,
     "source options": source_options,
 }
 MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
