@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carbonspan import grid
+from carbonspan.grid.sources import SOURCES
 from carbonspan.settings import OPTIONS
-from carbonspan.telemetry import ATTRIBUTES, LABELS, METRICS
+from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS
+from carbonspan.telemetry.attributes import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +34,13 @@ def attributes() -> str:
     return _table(
         ("attribute", "unit", "level", "meaning"),
         [(f"`{a.name}`", a.unit or "–", a.level.value, a.meaning) for a in ATTRIBUTES],
+    )
+
+
+def other_attributes() -> str:
+    """Return the table of the attributes that do not describe one inference."""
+    return _table(
+        ("attribute", "unit", "meaning"), [(f"`{name}`", unit or "–", meaning) for name, unit, meaning in OTHERS]
     )
 
 
@@ -72,6 +81,47 @@ def metrics() -> str:
     )
 
 
+def grid_metrics() -> str:
+    """Return the table of the live grid's metrics."""
+    return _table(
+        ("metric", "kind", "unit", "meaning", "labels"),
+        [
+            (f"`{m.name}`", m.kind, m.unit, m.meaning, ", ".join(f"`{name}`" for name in names))
+            for m, names in GRID_METRICS.items()
+        ],
+    )
+
+
+def live_sources() -> str:
+    """Return the table of live sources."""
+    return _table(
+        ("source", "what", "zones", "basis", "quota", "licence of the data"),
+        [
+            (
+                ", ".join(f"`{name}`" for name in (s.name, *s.aliases)),
+                f"[{s.description}]({s.url})" if s.url else s.description,
+                s.zones,
+                s.basis,
+                s.quota or "–",
+                s.licence,
+            )
+            for s in SOURCES.values()
+        ],
+    )
+
+
+def source_options() -> str:
+    """Return the table of the live sources' options."""
+    return _table(
+        ("source", "option", "meaning", "environment variable"),
+        [
+            (f"`{s.name}`", f"`{name}`", meaning, f"`{s.environment[name]}`" if name in s.environment else "–")
+            for s in SOURCES.values()
+            for name, meaning in s.options.items()
+        ],
+    )
+
+
 def labels() -> str:
     """Return the table of the labels that all metrics share."""
     return _table(("label", "meaning"), [(f"`{name}`", meaning) for name, meaning in LABELS])
@@ -79,10 +129,14 @@ def labels() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "attributes": attributes,
+    "grid metrics": grid_metrics,
     "grid sources": sources,
     "labels": labels,
+    "live sources": live_sources,
     "metrics": metrics,
     "options": options,
+    "other attributes": other_attributes,
+    "source options": source_options,
 }
 MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 

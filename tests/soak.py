@@ -13,16 +13,19 @@ import math
 import random
 import resource
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from carbonspan import CarbonSpanProcessor
 
 SPANS = Path(__file__).resolve().parent / "data" / "spans"
 SEED = 20260301
+NEVER_ENDED, ORPHANS = 0.01, 0.05
 # Resident memory may move by this much once caches are full: 200 fuzzed shapes, hosts and models do not fill a tenth.
 MEGABYTES = 24.0
 _MB = 1024.0
@@ -105,15 +108,25 @@ def soak(spans: int) -> tuple[CarbonSpanProcessor, Watch, float]:
     provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
     provider.add_span_processor(watch)
     provider.add_span_processor(processor)
-    fuzz = Fuzz()
+    fuzz, rng = Fuzz(), random.Random(SEED)
     warm = 0.0
+    recent: deque[Any] = deque(maxlen=20)  # some have ended, some never will: spans start below all of them
     for ended in range(spans):
         scope, attributes, start, end = fuzz.span()
+        chance = rng.random()
+        above = None
+        if chance < ORPHANS:  # below a span of another process, or of none
+            context = SpanContext(rng.getrandbits(128) or 1, rng.getrandbits(64) or 1, is_remote=rng.random() < 0.5)
+            above = set_span_in_context(NonRecordingSpan(context))
+        elif recent and chance < 0.5:
+            above = set_span_in_context(rng.choice(recent))
         # Not a tracer for each scope: the SDK keeps every one it ever made.
         span = provider.get_tracer(scope if not scope.startswith("scope.") else "scope").start_span(
-            "s", start_time=start, attributes=attributes
+            "s", above, start_time=start, attributes=attributes
         )
-        span.end(end_time=end)
+        recent.append(span)
+        if rng.random() >= NEVER_ENDED:
+            span.end(end_time=end)
         if ended == spans // 2:
             warm = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MB
     return processor, watch, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MB - warm

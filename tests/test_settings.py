@@ -136,7 +136,7 @@ def test_a_wrong_region_says_what_is_allowed_once() -> None:
 
 
 def test_ecologits_without_its_package(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("carbonspan.settings.find_spec", lambda _: None)
+    monkeypatch.setattr("carbonspan.option_values.find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install 'carbonspan\[ecologits\]'"):
         Settings.resolve({"energy": "ecologits"}, {})
     assert Settings.resolve({}, {"CARBONSPAN_ENERGY": "ecologits"}).energy == "carbonspan"

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from carbonspan.grid import HourStore
     from carbonspan.usage import Case, Shape
 
-# Lanes, and kinds in each: programs that name an attribute or a model per request must not grow them.
-MAX_LANES = 1024
-MAX_KINDS = 256
+# Lanes, and kinds in each: programs that name an attribute or a model per request must not grow them. An application
+# has some tens of lanes with a few kinds; whoever has more starts over now and then.
+MAX_LANES = 256
+MAX_KINDS = 64
 
 
 class Kind(NamedTuple):
@@ -92,9 +93,11 @@ class Lanes:
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= MAX_LANES:
-                return
+                self._lanes = {}  # new ones: another thread may be reading the old
             names = dict.fromkeys((*shape.deciding, *(name for name in telling if name in attributes)))
             lane = self._lanes[key] = _Lane(shape, itemgetter(*names), {})
         identity = lane.identity(attributes)
-        if memorable(identity) and (identity in lane.kinds or len(lane.kinds) < MAX_KINDS):
+        if memorable(identity):
+            if len(lane.kinds) >= MAX_KINDS:
+                lane.kinds.clear()
             lane.kinds[identity] = kind

@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import logging
-import math
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from carbonspan.energy import default_registry
+from carbonspan import option_values
 from carbonspan.grid.chosen import BUNDLED, parse as sources_in_order
-from carbonspan.grid.sources import NAMES, spec_of
-from carbonspan.site import parse_region
+from carbonspan.grid.sources import NAMES
 from carbonspan.telemetry.attributes import Level
 from carbonspan.values import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from carbonspan.energy import EnergyModel
     from carbonspan.grid import GridSource
@@ -73,131 +69,25 @@ class Option(NamedTuple):
         return ENVIRONMENT_PREFIX + self.name.upper()
 
 
-def _enum(kind: type[Level | Basis]) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        try:
-            return kind(value.strip().lower() if isinstance(value, str) else value)
-        except ValueError:
-            raise ValueError from None  # the table says what is allowed
-
-    return parse
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
-    raise ValueError
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return value.strip()
-
-
-def _region(value: Any) -> str:
-    text = _text(value)
-    if text:
-        parse_region(text)
-    return text
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-        raise ValueError
-    return tuple(v.strip() for v in value if v.strip())
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    if isinstance(value, str):
-        items = [item.split("=", 1) for item in value.split(",") if item.strip()]
-        if any(len(item) != 2 for item in items):  # noqa: PLR2004 - a name and a value
-            raise ValueError
-        value = {name.strip(): text.strip() for name, text in items}
-    if not hasattr(value, "items") or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        raise ValueError
-    for region in value.values():
-        parse_region(region)
-    return dict(value)
-
-
-# A facility needs at least the energy of its machines; the worst sites published are below 3 (Uptime Institute,
-# "Global Data Center Survey 2025", average 1.54).
-PUE_MAX = 3.0
-
-
-def _pue(value: Any) -> float | None:
-    if isinstance(value, bool):
-        raise ValueError
-    number = float(value)
-    if not math.isfinite(number) or not 1.0 <= number <= PUE_MAX:
-        raise ValueError
-    return number
-
-
-def _models(value: Any) -> dict[str, dict[str, Any]]:
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = json.loads(value)
-    elif isinstance(value, (str, Path)):
-        value = json.loads(Path(value).read_text(encoding="utf-8")) if str(value) else {}
-    if not hasattr(value, "items") or not all(isinstance(k, str) and hasattr(v, "items") for k, v in value.items()):
-        raise ValueError
-    models = {name: dict(spec) for name, spec in value.items()}
-    if models:
-        default_registry().with_models(models)
-    return models
-
-
-def _energy(value: Any) -> str | EnergyModel:
-    if isinstance(value, str) and value.strip().lower() in {"carbonspan", "ecologits"}:
-        name = value.strip().lower()
-        if name == "ecologits" and find_spec("ecologits") is None:
-            raise ValueError("the package is not installed: pip install 'carbonspan[ecologits]'")
-        return name
-    if callable(getattr(value, "estimate", None)):
-        return cast("EnergyModel", value)
-    raise ValueError
-
-
-def _grid_options(value: Any) -> dict[str, dict[str, Any]]:
-    if isinstance(value, str):
-        value = json.loads(value)
-    if not hasattr(value, "items") or not all(name in NAMES and hasattr(v, "items") for name, v in value.items()):
-        raise ValueError(f"allowed: a mapping of source name to its options; names: {', '.join(NAMES)}")
-    return {spec_of(name).name: dict(options) for name, options in value.items()}
-
-
-def _grid_cache(value: Any) -> bool | str:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, str) and value.strip().lower() not in {"true", "false", ""}:
-        return value.strip()
-    return _boolean(value)
-
-
 OPTIONS: tuple[Option, ...] = (
     Option(
         "attributes",
         Level.STANDARD,
-        _enum(Level),
+        option_values.enum(Level),
         "minimal, standard, full",
         "How much is written on each inference span.",
     ),
     Option(
         "basis",
         Basis.LIFE_CYCLE,
-        _enum(Basis),
+        option_values.enum(Basis),
         "life-cycle, direct, marginal",
         "The grid intensity preferred. What was used is on every span (`carbon.intensity.basis`).",
     ),
     Option(
         "basis_strict",
         False,  # noqa: FBT003 - the value of a row, not an argument
-        _boolean,
+        option_values.boolean,
         "true, false",
         "Refuse intensities of another basis: such spans are counted as `no_intensity` and left alone.",
     ),
@@ -213,7 +103,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid_options",
         {},
-        _grid_options,
+        option_values.grid_options,
         'a mapping of source name to its options, such as {"electricity_maps": {"token": "..."}}; '
         "in the environment as JSON",
         "Options of the live sources (docs/grid.md). Keys are better kept in each source's own variable.",
@@ -222,49 +112,49 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid_cache",
         True,  # noqa: FBT003 - the value of a row, not an argument
-        _grid_cache,
+        option_values.grid_cache,
         "true (a file in the user's cache directory), false (memory only), or the path of a file",
         "Where the processes of a host share the hours that live sources delivered, so that one of them asks for all.",
     ),
     Option(
         "region",
         "",
-        _region,
+        option_values.region,
         "a cloud region (aws:eu-west-1), a grid zone (zone:GB), a country or a geography (EU)",
         "Where models run if a span does not say. Replaces the assumption about each provider.",
     ),
     Option(
         "regions",
         {},
-        _pairs,
+        option_values.pairs,
         "provider=region or model=region pairs, such as openai=azure:swedencentral,claude-*=aws:us-east-1",
         "Where a provider's or a model's inferences run, for certain: wins over what the span says.",
     ),
     Option(
         "self_hosted",
         (),
-        _texts,
+        option_values.texts,
         "names of providers and hosts, such as openai,*.llm.example.org",
         "What runs on the machines the telemetry comes from, so that the resource's `cloud.region` is its region.",
     ),
     Option(
         "pue",
         None,
-        _pue,
-        f"a number from 1 to {PUE_MAX:g}",
+        option_values.pue,
+        f"a number from 1 to {option_values.PUE_MAX:g}",
         "Power usage effectiveness of the sites, where it is known better than the tables do.",
     ),
     Option(
         "energy",
         "carbonspan",
-        _energy,
+        option_values.energy,
         "carbonspan, ecologits (needs the extra `ecologits`), or in code any EnergyModel",
         "The model that turns tokens into joules.",
     ),
     Option(
         "models",
         {},
-        _models,
+        option_values.models,
         'a mapping of model name to figures, such as {"my-llama": {"active_b": 8, "total_b": 8}}; '
         "in the environment as JSON or the path of a JSON file",
         "Your own models, by parameters or by measured joules per token. They win over the registry.",
@@ -272,14 +162,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "metrics",
         True,  # noqa: FBT003 - the value of a row, not an argument
-        _boolean,
+        option_values.boolean,
         "true, false",
         "Whether metrics go to the application's meter provider (docs/metrics.md).",
     ),
     Option(
         "cohorts",
         (),
-        _texts,
+        option_values.texts,
         "names of span attributes, such as user.cohort,customer.tier,app.feature",
         "Attributes that an inference inherits from the nearest span above it that has them, or from baggage; and that "
         "become labels of the metrics, at most 100 values of each, then `other`.",
@@ -287,14 +177,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "flags",
         (),
-        _texts,
+        option_values.texts,
         "keys of feature flags, such as new-agent,model-choice",
         "Feature flags that become labels of the metrics (`carbon.flag.<key>`). On spans every flag is written.",
     ),
     Option(
         "counted_elsewhere",
         (),
-        _texts,
+        option_values.texts,
         "names of providers and hosts, such as litellm.internal,*.gateway.example.org",
         "Whose calls another process counts, a gateway with carbonspan of its own: here they are duplicates.",
     ),

@@ -52,7 +52,9 @@ class Step:
         self.ledger = Ledger()
         self._attributor = Attributor(settings.flags, settings.cohorts)
         self._labels = self._attributor.labels
-        self._books = Books(metrics=settings.metrics, labels=self._labels, meter_provider=meter_provider)
+        self._books = Books(
+            metrics=settings.metrics, labels=self._labels, meter_provider=meter_provider, grid=self.road.live
+        )
         self._tells_more = settings.attributes is not Level.MINIMAL
         self.writer = writer(settings.attributes)
         self.note = self._books.note

@@ -129,7 +129,7 @@ def test_doctor_on_a_disabled_or_older_sdk(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_doctor_misses_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.settings.find_spec", lambda _: None)
+    monkeypatch.setattr("carbonspan.option_values.find_spec", lambda _: None)
     problems = as_json("doctor", env={"CARBONSPAN_ENERGY": "ecologits"}, status=1)["problems"]
     assert any("carbonspan[ecologits]" in problem for problem in problems)
 

@@ -94,7 +94,10 @@ def test_answers_are_bounded_in_number_and_in_time() -> None:
         (reported("r", 10), CACHED),
         (reported("r", 10, out=301), COUNTED),  # a server that gives every answer one id
         (reported("r", 5, out=301), DUPLICATE),  # instrumentations that count a stream's tokens differently
-        (reported("r", 5, provider="anthropic"), COUNTED),
+        (reported("r", 5, provider="azure.ai.openai", model="gpt-4o-2024-08-06", scope="b"), DUPLICATE),
+        (reported("", 5, provider="azure.ai.openai", scope="b"), DUPLICATE),
+        (reported("", 5, provider="", scope="b"), DUPLICATE),
+        (reported("", 5, provider="anthropic", scope="b"), COUNTED),
         (reported("r", 5, model="gpt-5", out=301), COUNTED),
         (reported("other", 5, scope="b"), COUNTED),  # two calls at a time
         (reported("", 5, scope="b"), DUPLICATE),  # an instrumentation that writes no id

@@ -16,6 +16,7 @@ from rich.terminal_theme import MONOKAI
 
 import carbonspan
 from carbonspan.cli import doctor as doctors, listing, show
+from carbonspan.cli.grid import grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,9 @@ def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(carbonspan.__version__, prog_name="carbonspan")
 def app() -> None:
     """Energy and carbon of LLM inference: estimates, with bounds and evidence."""
+
+
+app.add_command(grid)
 
 
 @app.command()
@@ -110,10 +114,14 @@ def regions(*, pattern: str, as_json: bool) -> None:
 
 
 @app.command()
+@click.option("--offline", is_flag=True, help="Do not ask the live sources.")
 @_as_json
-def doctor(*, as_json: bool) -> None:
-    """Say how spans are written on here, what is configured and what is missing. Exits 1 where something is."""
-    report = doctors.examine()
+def doctor(*, offline: bool, as_json: bool) -> None:
+    """Say how spans are written on here, what is configured and what is missing. Exits 1 where something is.
+
+    Live sources that are configured (CARBONSPAN_GRID) are asked once each; without any there is no network.
+    """
+    report = doctors.examine(offline=offline)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from carbonspan import grid
+from carbonspan.cli import probe
 from carbonspan.cli.listing import plain
-from carbonspan.settings import OPTIONS, Option, Settings, warn_again
+from carbonspan.cli.log import collected
+from carbonspan.settings import OPTIONS, Option, Settings
 from carbonspan.telemetry import Path, path
 from carbonspan.version import METHOD_VERSION, __version__
 
@@ -23,17 +24,6 @@ EXTRAS = {
     "demo": ("openai", "anthropic"),
     "ecologits": ("ecologits",),
 }
-
-
-class _Collected(logging.Handler):
-    """Keeps what would have been logged, for the report."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
 
 
 def _version(package: str) -> str | None:
@@ -52,20 +42,13 @@ def _shown(option: Option, value: Any) -> Any:
     return plain(value)
 
 
-def examine() -> dict[str, Any]:
-    """Return the report. Reads the environment, touches no network."""
-    handler = _Collected()
-    log = logging.getLogger("carbonspan")
-    propagated, log.propagate = log.propagate, False
-    log.addHandler(handler)
-    try:
-        warn_again()  # what an earlier processor of this process has said already belongs in the report too
+def examine(*, offline: bool = False) -> dict[str, Any]:
+    """Return the report. Asks the live sources that are configured, unless `offline`; without them, no network."""
+    with collected() as messages:
         settings = Settings.resolve({}, os.environ)
         way = path()
-    finally:
-        log.removeHandler(handler)
-        log.propagate = propagated
-    problems = list(handler.messages)
+        live = probe.examine(settings, offline=offline)
+    problems = [*messages, *live.pop("problems")]
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         problems.append("OTEL_SDK_DISABLED is true: the SDK makes no spans")
     elif way is Path.REBIND_END:
@@ -90,6 +73,7 @@ def examine() -> dict[str, Any]:
             for option in OPTIONS
         ],
         "grid": list(dict.fromkeys(source.id for source in grid.bundled_sources() if not source.id.startswith("mix:"))),
+        "live": live,
         "extras": extras,
         "problems": problems,
     }

@@ -36,7 +36,13 @@ def _table(*headers: str, right: tuple[str, ...] = (), wrap: tuple[str, ...] = (
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for header in headers:
         # Names and numbers are read whole or not at all: they do not wrap.
-        table.add_column(header, justify="right" if header in right else "left", no_wrap=header not in wrap)
+        whole = header not in wrap
+        table.add_column(
+            header,
+            justify="right" if header in right else "left",
+            no_wrap=whole,
+            overflow="ellipsis" if whole else "fold",
+        )
     return table
 
 
@@ -125,11 +131,13 @@ def regions(found: list[dict[str, Any]], *, narrow: bool = False) -> RenderableT
 def doctor(report: dict[str, Any], *, narrow: bool = False) -> RenderableType:
     """Return the report, problems last, so that they are what remains on the screen."""
     head = Table.grid(padding=(0, 2))
+    head.add_column(no_wrap=True)
     head.add_row("carbonspan", f"{report['carbonspan']}, method {report['method']}, Python {report['python']}")
     for package, installed in report["packages"].items():
         head.add_row(package, installed or Text("not installed", style="dim"))
     head.add_row("write-back", report["writeback"]["meaning"])
-    head.add_row("grid sources", ", ".join(report["grid"]))
+    head.add_row("grid tables", ", ".join(report["grid"]))
+    _live(head, report["live"])
     head.add_row("extras", ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in report["extras"].items()))
     allowed = () if narrow else ("allowed",)
     options = _table("option", "value", "from", "environment variable", *allowed, wrap=("value", *allowed))
@@ -138,3 +146,41 @@ def doctor(report: dict[str, Any], *, narrow: bool = False) -> RenderableType:
         options.add_row(row["option"], value, row["from"], row["environment"], *(row[name] for name in allowed))
     problems = [Text(f"! {problem}", style="yellow") for problem in report["problems"]]
     return Group(head, options, *(problems or [Text("Nothing is missing.", style="green")]))
+
+
+def _live(head: Table, live: dict[str, Any]) -> None:
+    """Add a line for each live source, and one for the shared file."""
+    if not live["sources"]:
+        head.add_row("live sources", Text("none (CARBONSPAN_GRID): no network", style="dim"))
+        return
+    for row in live["sources"]:
+        head.add_row(row["source"], _source(row))
+    cache = live["cache"]
+    if cache is None:
+        head.add_row("grid cache", "none: each process asks for itself")
+        return
+    if not cache["exists"]:
+        head.add_row("grid cache", f"{cache['path']}, {cache['problem'] or 'to be made'}")
+        return
+    age = "" if cache["age_s"] is None else f", last fetched {cache['age_s'] // 60} min ago"
+    head.add_row("grid cache", f"{cache['path']}, {cache['problem'] or 'in order'}, {cache['hours']:,} hours{age}")
+    for zone in cache["zones"][:_SHOWN_ZONES]:
+        newest = zone["newest_hour"][:16].replace("T", " ")
+        text = f"{zone['zone']} {zone['basis']}, {zone['hours']:,} hours to {newest} UTC, {zone['source']}"
+        head.add_row("", Text(text, style="dim"))
+    if len(cache["zones"]) > _SHOWN_ZONES:
+        head.add_row("", Text(f"and {len(cache['zones']) - _SHOWN_ZONES} more (--json)", style="dim"))
+
+
+_SHOWN_ZONES = 10
+
+
+def _source(row: dict[str, Any]) -> Text:
+    if row["state"] != "ok":
+        return Text(row["state"], style="dim" if row["state"] == "not probed" else "yellow")
+    many = {0: "any zone", 1: "this zone alone"}.get(row["zones"], f"{row['zones']} zones")
+    ahead = f"forecast {row['forecast_hours']} h" if row["forecast_hours"] else "no forecast"
+    newest = row["newest_hour"][11:16]
+    return Text.assemble(
+        ("ok", "green"), f": {row['zone']} to {newest} UTC, {row['quality']}, {row['basis']}; {many}, {ahead}"
+    )

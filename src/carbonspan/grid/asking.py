@@ -16,7 +16,7 @@ from carbonspan.grid.source import RateLimited
 from carbonspan.values import Quality
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from carbonspan.grid.cache import Claim, HourCache, Key
     from carbonspan.grid.clock import Clock
@@ -49,6 +49,11 @@ class Asker:
         """Return how many requests had each outcome, and how many hours were `implausible`."""
         return dict(self._counts)
 
+    def after_fork(self) -> None:
+        """Count anew in a forked child: what was counted before is the parent's to report."""
+        self._counts = Counter()
+        self._random.seed()  # or all children of one parent would ask together
+
     def hour(self) -> int:
         """Return the present hour since 1970."""
         return int(self._clock.wall_s() // HOUR_S)
@@ -66,10 +71,17 @@ class Asker:
 
     def present(self, key: Key, claim: Claim) -> Attempt:
         """Ask for the hours up to the present one."""
+        return self._ask(key, claim, lambda: fetch.present(self._source, key, self.hour(), self._store, self._bases))
+
+    def ahead(self, key: Key, claim: Claim) -> Attempt:
+        """Ask for the hours to come: none where the source has no forecast."""
+        return self._ask(key, claim, lambda: fetch.ahead(self._source, key, self._bases))
+
+    def _ask(self, key: Key, claim: Claim, question: Callable[[], list[HourValue]]) -> Attempt:
         values: list[HourValue] = []
         whole = False
         try:
-            values = self._judged(fetch.present(self._source, key, self.hour(), self._store, self._bases), key)
+            values = self._judged(question(), key)
             attempt = answered(self._clock.wall_s(), len(values), self._random)
         except Exception as error:  # noqa: BLE001 - a source of the user's own may raise anything
             attempt, whole = self._failed(claim.attempt, error)

@@ -46,11 +46,21 @@ def present(source: GridSource, key: Key, hour: int, store: HourStore, bases: tu
     known = (store.get(key.source, key.zone, basis, hour) for basis in bases)
     if all(hour_index(value.hour) != hour for value in values) and all(map(_is_old, known)):
         try:
-            if source.capabilities().forecast_hours > 0:
-                values += sound(source.forecast(key.zone, key.basis), key, bases)
+            values += ahead(source, key, bases)
         except Exception as error:  # noqa: BLE001 - a source without its forecast still has its history
             _log.debug("carbonspan: no forecast from %s for %s: %s", key.source, key.zone, type(error).__qualname__)
     return values
+
+
+def ahead(source: GridSource, key: Key, bases: tuple[Basis, ...]) -> list[HourValue]:
+    """Return the hours to come, none where the source has no forecast.
+
+    Raises:
+        Exception: whatever the source raises.
+    """
+    if source.capabilities().forecast_hours <= 0:
+        return []
+    return sound(source.forecast(key.zone, key.basis), key, bases)
 
 
 def _is_old(known: HourValue | None) -> bool:

@@ -14,12 +14,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carbonspan.grid.ahead import Ahead
 from carbonspan.grid.attempt import HOUR_S
 from carbonspan.grid.cache import HourCache
 from carbonspan.grid.chosen import made
 from carbonspan.grid.clock import Clock
 from carbonspan.grid.fetch import PRESENT_HOURS
 from carbonspan.grid.hours import hour_start
+from carbonspan.grid.in_use import Present
 from carbonspan.grid.refresher import MAX_WANTS, PRESENT, Refresher
 from carbonspan.grid.report import TIMEOUT_S, GridReport, SeriesStatus, status_of
 from carbonspan.grid.store import HourStore
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from carbonspan.grid.cache import Key
     from carbonspan.grid.chosen import Chosen
+    from carbonspan.grid.in_use import InUse
 
 _log = logging.getLogger("carbonspan")
 
@@ -81,7 +84,15 @@ class LiveGrid:
             )
             for item in chosen
         )
+        self._ahead = Ahead(
+            [(item, self._shared if item.shared else self._alone) for item in chosen],
+            bases(basis, strict=basis_strict),
+            self.store,
+            clock,
+        )
+        self._present = Present(self.store, self.names, basis=basis, basis_strict=basis_strict, clock=clock)
         self._noted: tuple[float, dict[tuple[str, int], None]] = (0.0, {})
+        self.closed = False
         _grids.add(self)
 
     def want(self, zone: str, hour: int) -> None:
@@ -115,6 +126,14 @@ class LiveGrid:
         places = [parse_region(name) for name in names]
         unserved = [name for name, place in zip(names, places, strict=True) if not place.zone]
         return self._bring([place.zone for place in places if place.zone], timeout_s, unserved)
+
+    def foresee(self, region: str, timeout_s: float = TIMEOUT_S) -> GridReport:
+        """Fetch the forecast of a region or zone, where sources have one, and wait for it. Spans do not need it.
+
+        Raises:
+            ValueError: the region is unknown; the message says what is allowed.
+        """
+        return self._ahead.ask(parse_region(region).zone, timeout_s)
 
     def _bring(self, zones: list[str] | None, timeout_s: float, unserved: Iterable[str] = ()) -> GridReport:
         events = [refresher.bring(zones) for refresher in self._refreshers]
@@ -154,18 +173,13 @@ class LiveGrid:
             for outcome, count in refresher.counts().items()
         }
 
-    def ages_s(self) -> Mapping[tuple[str, str], float]:
-        """Return the age of the newest known hour in seconds, by (source, zone); 0 within that hour. No I/O."""
-        now_s = self._clock.wall_s()
-        return {
-            (key.source, key.zone): max(0.0, now_s - (known[0] + 1) * HOUR_S)
-            for refresher in self._refreshers
-            for key in refresher.series()
-            if (known := self._known(key))
-        }
+    def in_use(self) -> list[InUse]:
+        """Return what a span that ends now gets, of each zone that is kept fresh. No I/O: for a metric."""
+        return self._present.of(key.zone for refresher in self._refreshers for key in refresher.series())
 
     def shut(self) -> None:
         """End the threads, within `CLOSE_S` seconds. What was fetched can still be read."""
+        self.closed = True
         for refresher in self._refreshers:
             refresher.stop()
         end_s = time.monotonic() + CLOSE_S

@@ -159,6 +159,7 @@ class Refresher:
         self._starting = threading.Lock()
         self._queue = queue.SimpleQueue()
         self._zones, self._waiting = {}, []
+        self._asker.after_fork()
         self._random.seed()  # or all children of one parent would wake up together
 
     def _start(self) -> None:

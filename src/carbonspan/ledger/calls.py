@@ -3,8 +3,9 @@
 """Which calls have been counted, so that another span of one is known for what it is: bounded in number and time.
 
 A call is known by the id its provider gave the answer. Some instrumentations write none (OpenInference, Bedrock's):
-then by provider and tokens, where two spans of different instrumentations overlap in time. Two of one instrumentation
-never are one call.
+then by tokens, where two spans of different instrumentations overlap in time. Two of one instrumentation never are one
+call. Instrumentations name providers and models differently (gcp.gemini and gcp.gen_ai, gpt-4o and
+gpt-4o-2024-08-06): what is compared is the provider's family and the model's entry in the registry.
 """
 
 from __future__ import annotations
@@ -42,14 +43,24 @@ class Reported(NamedTuple):
         return self.footprint.input_tokens, self.footprint.output_tokens
 
 
+# Azure serves OpenAI's models, and is called "openai" by whoever only sees the client.
+_FAMILIES = {"azure": "openai"}
+
+
+def _family(provider: str) -> str:
+    first = provider.partition(".")[0]
+    return _FAMILIES.get(first, first)
+
+
 class _Call:
     """One call, as the first span that reported it had it."""
 
-    __slots__ = ("end_ns", "model", "response_id", "scopes", "start_ns", "tokens")
+    __slots__ = ("end_ns", "family", "model_id", "response_id", "scopes", "start_ns", "tokens")
 
     def __init__(self, reported: Reported) -> None:
         footprint, scope, self.start_ns, self.end_ns = reported
-        self.model = footprint.shared.usage.model
+        self.family = _family(footprint.shared.usage.provider)
+        self.model_id = footprint.shared.energy.model_id
         self.response_id = footprint.response_id
         self.tokens = (footprint.input_tokens, footprint.output_tokens)
         self.scopes = {scope}
@@ -63,8 +74,8 @@ class Calls:
 
     def __init__(self, capacity: int = MAX_CALLS, max_age_ns: int = MAX_AGE_NS) -> None:
         # Not plain dicts: there, each look for the oldest passes over all that went before it.
-        self._by_id: OrderedDict[tuple[str, str], _Call] = OrderedDict()
-        self._by_tokens: OrderedDict[tuple[str, int | None, int | None], list[_Call]] = OrderedDict()
+        self._by_id: OrderedDict[str, _Call] = OrderedDict()
+        self._by_tokens: OrderedDict[tuple[int | None, int | None], list[_Call]] = OrderedDict()
         self._capacity = capacity
         self._max_age_ns = max_age_ns
         self.evicted = 0  # forgotten for want of room, before their time
@@ -80,56 +91,59 @@ class Calls:
             ties: Whether one without an id may be tied to a known one by its tokens.
         """
         footprint, scope, start_ns, end_ns = reported
-        provider, response_id = footprint.shared.usage.provider, footprint.response_id
+        response_id = footprint.response_id
         if response_id:
-            known = self._of_id(response_id, provider, footprint.shared.usage.model, start_ns)
+            known = self._of_id(reported)
             if known is not None and known.overlaps(start_ns, end_ns):
                 known.scopes.add(scope)
                 return DUPLICATE
             # A cache replays the usage too. Servers that give every answer one id do not.
-            if known is not None and known.tokens == (footprint.input_tokens, footprint.output_tokens):
+            if known is not None and known.tokens == reported.tokens:
                 return CACHED
-        key = (provider, footprint.input_tokens, footprint.output_tokens)
+        key = reported.tokens
         alike = self._by_tokens.get(key)
         if alike and ties:
+            family = _family(footprint.shared.usage.provider)
             for call in reversed(alike):
                 if (
                     scope not in call.scopes
+                    and (call.family == family or not (call.family and family))
                     and not (response_id and call.response_id and response_id != call.response_id)
                     and call.overlaps(start_ns, end_ns)
                 ):
                     call.scopes.add(scope)
                     if response_id:
                         call.response_id = response_id
-                        self._keep(response_id, provider, call)
+                        self._keep(response_id, call)
                     return DUPLICATE
         call = _Call(reported)
         if response_id:
-            self._keep(response_id, provider, call)
+            self._keep(response_id, call)
         if ties:
             self._keep_alike(key, alike, call)
         return COUNTED
 
     def duplicate(self, reported: Reported) -> None:
         """Remember the id of a span that is known for a duplicate by where it stands: its siblings are, too."""
-        response_id, usage = reported.footprint.response_id, reported.footprint.shared.usage
-        if response_id and self._of_id(response_id, usage.provider, usage.model, reported.start_ns) is None:
-            self._keep(response_id, usage.provider, _Call(reported))
+        response_id = reported.footprint.response_id
+        if response_id and self._of_id(reported) is None:
+            self._keep(response_id, _Call(reported))
 
-    def _of_id(self, response_id: str, provider: str, model: str, start_ns: int) -> _Call | None:
-        """Return the call of an answer; a model that one of two spans does not name is the same."""
-        call = self._by_id.get((response_id, provider))
-        if call is None or (model and call.model and model != call.model):
+    def _of_id(self, reported: Reported) -> _Call | None:
+        """Return the call of an answer's id and model, if it is not too long ago."""
+        footprint, _, start_ns, _ = reported
+        call = self._by_id.get(footprint.response_id)
+        if call is None or call.model_id != footprint.shared.energy.model_id:
             return None
         return call if start_ns - call.end_ns <= self._max_age_ns else None
 
-    def _keep(self, response_id: str, provider: str, call: _Call) -> None:
-        self._by_id[response_id, provider] = call
+    def _keep(self, response_id: str, call: _Call) -> None:
+        self._by_id[response_id] = call
         if len(self._by_id) > self._capacity:
             _, first = self._by_id.popitem(last=False)
             self.evicted += first.end_ns >= call.end_ns - self._max_age_ns
 
-    def _keep_alike(self, key: tuple[str, int | None, int | None], alike: list[_Call] | None, call: _Call) -> None:
+    def _keep_alike(self, key: tuple[int | None, int | None], alike: list[_Call] | None, call: _Call) -> None:
         if alike is not None:
             alike.append(call)
             if len(alike) > _MAX_ALIKE:

@@ -14,11 +14,14 @@ from carbonspan.telemetry.attributes import (
     writer,
 )
 from carbonspan.telemetry.books import Books, Counted
-from carbonspan.telemetry.metrics import LABELS, METRICS, Metric
+from carbonspan.telemetry.grid_metrics import GRID_METRICS
+from carbonspan.telemetry.metric import Metric
+from carbonspan.telemetry.metrics import LABELS, METRICS
 from carbonspan.telemetry.writeback import Path, facts, path, read, replace, write
 
 __all__ = [
     "ATTRIBUTES",
+    "GRID_METRICS",
     "LABELS",
     "METRICS",
     "TASK",

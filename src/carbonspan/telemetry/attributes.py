@@ -73,6 +73,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("carbon.emissions.high_grams", "g", _STD, "emissions_high_g", "upper bound of the emissions"),
     Attribute("carbon.model.evidence", "", _STD, "energy.evidence", "grade A (measured) to E (class default)"),
     Attribute("carbon.model.id", "", _STD, "energy.model_id", "the coefficient entry that was used"),
+    Attribute("carbon.model.tier", "", _STD, "energy.tier", "nano, small, medium, large, frontier, ultra, ... by size"),
     Attribute("carbon.region.name", "", _STD, "site.place.region", "where the inference ran, as far as known"),
     Attribute("carbon.region.method", "", _STD, "site.place.method", "how the region was known"),
     Attribute("carbon.emissions.operational_grams", "g", _STD, "operational_central_g", "CO2e of the electricity"),
@@ -196,6 +197,20 @@ TASK_ENERGY = "carbon.task.energy.wh"
 TASK_INFERENCES = "carbon.task.inferences"
 TASK = (TASK_EMISSIONS, TASK_ENERGY, TASK_INFERENCES)
 """The totals of a span and all below it: on local roots, agents and duplicates. Display them, never sum them."""
+
+OTHERS: tuple[tuple[str, str, str], ...] = (
+    (
+        ROLE,
+        "",
+        "container, duplicate or cached: why a span is not counted, or (container) that it was in place of others",
+    ),
+    (TASK_EMISSIONS, "g", "total of a span and all below it, on local roots, agents and duplicates: not to be summed"),
+    (TASK_ENERGY, "W.h", "the same of the energy at the facility"),
+    (TASK_INFERENCES, "{inference}", "how many that total holds"),
+    ("carbon.agent.name", "", "the agent an inference ran under"),
+    ("carbon.flag.<key>", "", "variant of a feature flag that was evaluated above an inference"),
+)
+"""Name, unit and meaning of what is written beside the attributes of an inference."""
 
 
 def role_attributes(role: Role) -> dict[str, Any]:

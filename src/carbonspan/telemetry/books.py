@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from carbonspan.footprint import Footprint
+    from carbonspan.telemetry.grid_metrics import Grid
     from carbonspan.telemetry.journal import Note
 
 
@@ -39,14 +40,22 @@ class Books:
         metrics: Whether there are metrics.
         labels: Names of the labels that inferences inherit or have of their own.
         meter_provider: Whose metrics; the application's global provider by default.
+        grid: Live sources to report beside the spans, where there are any.
     """
 
     def __init__(
-        self, *, metrics: bool = True, labels: tuple[str, ...] = (), meter_provider: MeterProvider | None = None
+        self,
+        *,
+        metrics: bool = True,
+        labels: tuple[str, ...] = (),
+        meter_provider: MeterProvider | None = None,
+        grid: Grid | None = None,
     ) -> None:
         self._tally = Tally()
         self._labels = labels
         self._instruments = instruments(meter_provider) if metrics else None
+        if self._instruments is not None and grid is not None:
+            self._instruments.watch(grid)
         self._subscribers: tuple[Callable[[Counted], None], ...] = ()
 
     def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:

@@ -1,9 +1,10 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every metric carbonspan exports: name, kind, unit and meaning, in one table, and the state behind them.
+"""Every metric carbonspan exports of spans: name, kind, unit and meaning, in one table, and the state behind them.
 
-`docs/metrics.md` is made from the table. Flows are counters or histograms, never gauges, so that they can be summed
-over processes and time. Values are taken in from the journal when a reader collects: see `journal`.
+`docs/metrics.md` is made from the table, and from that of `grid_metrics`. Flows are counters or histograms, never
+gauges, so that they can be summed over processes and time. Values are taken in from the journal when a reader collects:
+see `journal`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import math
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from opentelemetry import metrics as api, trace
 
 from carbonspan.telemetry import journal as journals
 from carbonspan.telemetry.cost import Prices, usd
+from carbonspan.telemetry.grid_metrics import GridMetrics
 from carbonspan.telemetry.labels import Labels
+from carbonspan.telemetry.metric import COUNTER, HISTOGRAM, Metric
 from carbonspan.values import J_PER_WH
 from carbonspan.version import __version__
 
@@ -29,26 +32,13 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 
     from carbonspan.footprint import Footprint
+    from carbonspan.telemetry.grid_metrics import Grid
     from carbonspan.telemetry.journal import Entry
     from carbonspan.telemetry.labels import Series
 
 _log = logging.getLogger("carbonspan")
 
 SCOPE = "carbonspan"
-
-HISTOGRAM, COUNTER = "histogram", "counter"
-
-
-class Metric(NamedTuple):
-    """One instrument."""
-
-    name: str
-    kind: str
-    unit: str  # UCUM
-    meaning: str
-    boundaries: tuple[float, ...] = ()
-    label: str = ""  # one it has beside those of all
-
 
 EMISSIONS = Metric(
     "carbon.request.emissions",
@@ -143,6 +133,7 @@ class Instruments:
 
     def __init__(self, provider: MeterProvider | None) -> None:
         self._prices = Prices()
+        self._grid = GridMetrics()
         self._renew()
         self._histograms: tuple[Histogram, ...] = ()
         try:
@@ -181,6 +172,7 @@ class Instruments:
             )
             for metric in (EMISSIONS, DURATION)
         )
+        self._grid.create(meter)
 
     # Readers call these. The first to be called, the outcomes', takes in what waits, the histograms' values too: the
     # SDK asks callbacks in the order of their making, and all of them before it looks at any histogram
@@ -207,6 +199,10 @@ class Instruments:
         journals.journal.drain()
         with self._lock:
             return [api.Observation(count, {SPANS.label: outcome}) for outcome, count in self._spans.items()]
+
+    def watch(self, grid: Grid) -> None:
+        """Report the sources and the hours in use of a live grid, until it is closed."""
+        self._grid.watch(grid)
 
     def count(self, outcome: str) -> None:
         """Count one span under an outcome."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # Shapes and combinations kept. Programs that name an attribute or a model per request must not grow them: what comes
 # later is read without their help.
-_MAX_SHAPES = 1024
-_MAX_CASES = 256
+_MAX_SHAPES = 512
+_MAX_CASES = 64
 _MAX_NAMES = 256
 _MAX_TEXT = 256
 

@@ -476,7 +476,9 @@ def test_a_partial_report_on_the_span(server: Loopback) -> None:
     assert intensity is not None
     assert intensity.intensity_g_per_kwh.high == 360.0
     assert grid.refreshes() == {("loopback", "ok"): 1, ("loopback", "implausible"): 1}
-    assert grid.ages_s() == {("loopback", "GB"): 0.0}
+    (used,) = grid.in_use()
+    assert (used.zone, used.intensity.source, used.intensity.quality.value) == ("GB", "loopback", "measured")
+    assert used.age_s is not None
 
 
 # -- real hours
@@ -609,7 +611,7 @@ at_s = time.time()
 app.span(at_s)
 child = os.fork()
 if child == 0:
-    (refresher,) = app.processor._road.live._refreshers
+    (refresher,) = app.processor._step.road.live._refreshers
     assert refresher._thread is None
     app.span(at_s)
     os._exit(0 if refresher._thread is not None else 1)

@@ -1,0 +1,343 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""`carbonspan grid` as a user calls it, its sources played by servers on loopback."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+from tests.grid.sources.faults import FaultServer, answer, never, unused_port
+from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
+
+from carbonspan.cli import curve, hours
+from carbonspan.cli.app import app
+from carbonspan.grid import live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SPEAKER = {speaker.name: speaker for speaker in SPEAKERS}
+SECRETS = {"ELECTRICITYMAPS_API_TOKEN": TOKEN, "WATTTIME_USERNAME": "someone", "WATTTIME_PASSWORD": PASSWORD}
+COLUMNS = 80
+PATIENCE = ("--timeout", "60")
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("CARBONSPAN_GRID_CACHE", str(tmp_path / "grid.sqlite3"))
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    yield
+    assert not live._open  # every command gives its grid back
+
+
+def swing(moment: datetime) -> float:
+    """Return a value for any moment: cleanest at noon."""
+    return round(200 - 150 * math.exp(-(((moment.hour + moment.minute / 60 - 12) / 4) ** 2)), 1)
+
+
+def environment(name: str, url: str, **options: Any) -> dict[str, str]:
+    return {"CARBONSPAN_GRID": name, "CARBONSPAN_GRID_OPTIONS": json.dumps({name: {"url": url, **options}})}
+
+
+def call(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    result = CliRunner().invoke(app, ["grid", *arguments], env=env, catch_exceptions=False)
+    for secret in (TOKEN, PASSWORD):
+        assert secret not in result.output
+    return result
+
+
+def as_json(*arguments: str, env: dict[str, str] | None = None) -> Any:
+    result = call(*arguments, *PATIENCE, "--json", env=env)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def qualities(found: Any) -> set[str]:
+    return {row["quality"] for row in found["hours"]}
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.name)
+def test_now_shows_each_source_with_basis_and_quality(speaker: Any) -> None:
+    name, _, region = speaker.name.partition(":")
+    with FaultServer(speaker.play(swing)) as server:
+        env = environment(name, server.url, **({"region_id": int(region)} if region else {}))
+        env["CARBONSPAN_BASIS"] = speaker.basis.value
+        found = as_json("now", f"zone:{speaker.zone}", env=env)
+        text = call("now", f"zone:{speaker.zone}", *PATIENCE, env=env).output
+    assert len(found["hours"]) == 24
+    of_source = [row for row in found["hours"] if row["source"] == speaker.name]
+    assert len(of_source) > 20
+    assert {row["basis"] for row in of_source} == {speaker.basis.value}
+    assert all("fetched_at" in row for row in of_source)
+    assert found["problems"] == []
+    assert speaker.name in text
+    assert "min ago" in text
+
+
+def test_the_curve_fits_a_terminal_and_says_all_without_colour() -> None:
+    with FaultServer(SPEAKER["uk_carbon_intensity"].play(swing)) as server:
+        text = call("now", "aws:eu-west-2", *PATIENCE, env=environment("uk_carbon_intensity", server.url)).output
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert "\x1b" not in text
+    assert "eu-west-2, zone GB" in lines[0]
+    assert any(line.strip().startswith("M  M  M  M") for line in lines)
+    assert "M  measured  direct  uk_carbon_intensity" in text
+    assert "█" in text
+    assert "UTC  " in text
+    assert "min 5" in text
+
+
+def test_without_a_live_source_tables_answer_and_nothing_is_made(tmp_path: Path) -> None:
+    found = as_json("now", "US-CAL-CISO")
+    assert found["sources"] == ["bundled"]
+    assert qualities(found) == {"profile"}
+    text = call("now", "DEU").output
+    assert "No live source is asked" in text
+    assert "zone DE" in text
+    assert list(tmp_path.iterdir()) == []
+    named = call("now", "GB", "--source", "bundled", env={"CARBONSPAN_GRID": "uk"}).output
+    assert "No live source is asked" in named
+
+
+@pytest.mark.parametrize("region", ["GB", "zone:GB", "GBR", "aws:eu-west-2", "uksouth"])
+def test_any_spelling_of_a_region(region: str) -> None:
+    assert as_json("now", region)["zone"] == "GB"
+
+
+def test_a_source_that_refuses_is_named_with_its_hint_and_tables_answer() -> None:
+    with FaultServer(answer({"error": "Invalid auth-token"}, status=401)) as server:
+        env = environment("electricity_maps", server.url)
+        found = as_json("now", "DE", env=env)
+        text = call("now", "DE", *PATIENCE, env=env).output
+    assert qualities(found) == {"annual"}
+    assert found["problems"] == ["electricity_maps DE: unauthorised: check the key, and what its plan covers"]
+    assert "! electricity_maps DE: unauthorised" in text
+    assert "bundled tables stand in" in text
+
+
+def test_a_source_that_hangs_is_waited_for_no_longer_than_asked() -> None:
+    with FaultServer(never()) as server:
+        env = environment("energy_charts", server.url)
+        result = call("now", "DE", "--timeout", "0.5", env=env)
+        ahead = call("forecast", "DE", "--timeout", "0.5", env=env)
+    assert result.exit_code == ahead.exit_code == 0
+    assert "not all sources answered within 0.5 s" in result.output
+    assert "not all sources answered within 0.5 s" in ahead.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "says"),
+    [
+        (("now", "atlantis"), {}, "unknown region 'atlantis'"),
+        (("now", "GB", "--source", "sun"), {}, "option 'grid' is ['sun']"),
+        (("now", "GB", "--basis", "average"), {}, "option 'basis' is 'average'"),
+        (("now", "DE", "--source", "electricity_maps"), {"ELECTRICITYMAPS_API_TOKEN": ""}, "token is missing"),
+        (("history", "GB", "--day", "2999-01-01"), {}, "no day from 1970-01-01 to today"),
+        (("history", "GB", "--day", "1969-12-31"), {}, "no day from 1970-01-01 to today"),
+        (("now", "SG", "--basis", "marginal"), {"CARBONSPAN_BASIS_STRICT": "true"}, "no figure of this basis"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_status_1(arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
+    result = call(*arguments, env=env)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert says in line
+    assert "Traceback" not in result.output
+
+
+def test_a_source_of_the_deployment_without_its_key_is_passed_over() -> None:
+    env = {"CARBONSPAN_GRID": "electricity_maps", "ELECTRICITYMAPS_API_TOKEN": ""}
+    found = as_json("now", "DE", env=env)
+    assert found["sources"] == ["bundled"]
+    assert "token is missing" in found["problems"][0]
+
+
+def test_a_day_of_the_past_is_fetched_and_shared() -> None:
+    day = (datetime.now(timezone.utc) - timedelta(days=9)).strftime("%Y-%m-%d")
+    with FaultServer(SPEAKER["electricity_maps"].play(swing)) as server:
+        env = environment("electricity_maps", server.url)
+        found = as_json("history", "DE", "--day", day, env=env)
+        again = as_json("history", "DE", "--day", day, env=env)
+        assert [request.path.rsplit("/", 1)[1] for request in server.requests].count("past-range") == 1
+    assert [row["hour"] for row in found["hours"]] == [f"{day}T{hour:02}:00:00Z" for hour in range(24)]
+    assert qualities(found) == {"measured"}
+    assert again["hours"] == found["hours"]
+    (summary,) = found["summary"]
+    assert (summary["hours"], summary["min_hour"], summary["min_g_per_kwh"]) == (24, f"{day}T12:00:00Z", 50.0)
+
+
+def test_history_of_today_and_without_a_day() -> None:
+    today = datetime.now(timezone.utc)
+    found = as_json("history", "GB", "--day", today.strftime("%Y-%m-%d"))
+    assert 1 <= len(found["hours"]) <= 24
+    assert len(as_json("history", "GB")["hours"]) == 24
+
+
+def test_a_forecast_names_the_cleanest_hours_and_is_asked_for_once() -> None:
+    with FaultServer(SPEAKER["electricity_maps"].play(swing)) as server:
+        env = environment("electricity_maps", server.url)
+        found = as_json("forecast", "DE", "--hours", "48", env=env)
+        asked = len(server.requests)
+        text = call("forecast", "DE", *PATIENCE, env=env).output
+        assert len(server.requests) == asked
+    assert {"forecast", "annual"} <= qualities(found)  # 24 hours of the plan, then the table
+    best = found["cleanest"]
+    assert best["hours"][0]["hour"][11:16] == "12:00"
+    assert best["in_a_row"]["hour"][11:16] == "11:00"
+    assert best["mean_g_per_kwh"] < 200  # of the forecast alone: the table's mean would be among them
+    assert "cleanest" in text
+    assert "3 h from 11:00" in text
+
+
+def test_a_forecast_where_the_source_has_none() -> None:
+    with FaultServer(SPEAKER["eco2mix"].play(swing)) as server:
+        env = environment("eco2mix", server.url)
+        found = as_json("forecast", "FR", env=env)
+        text = call("forecast", "FR", *PATIENCE, env=env).output
+    assert qualities(found) == {"annual"}
+    assert found["cleanest"] is None
+    assert "all hours are alike" in text
+    assert "bundled tables stand in" in text
+
+
+def test_a_forecast_that_fails_says_why() -> None:
+    with FaultServer(SPEAKER["energy_charts"].play(swing)) as server:
+        env = environment("energy_charts", server.url)
+        as_json("now", "DE", env=env)
+        server.usual = answer(b"", status=403)
+        found = as_json("forecast", "DE", env=env)
+    assert any("unauthorised" in problem for problem in found["problems"])
+
+
+def test_several_sources_the_better_hour_wins_and_bases_are_told_apart() -> None:
+    def first_hours(moment: datetime) -> float | None:
+        return 30.0 if moment < datetime.now(timezone.utc) - timedelta(hours=12) else None
+
+    with (
+        FaultServer(SPEAKER["uk_carbon_intensity"].play(first_hours)) as uk,
+        FaultServer(SPEAKER["electricity_maps"].play(swing)) as maps,
+    ):
+        options = {"uk_carbon_intensity": {"url": uk.url}, "electricity_maps": {"url": maps.url}}
+        env = {"CARBONSPAN_GRID_OPTIONS": json.dumps(options), "CARBONSPAN_BASIS": "direct"}
+        arguments = ("now", "GB", "--source", "uk", "--source", "electricity_maps")
+        found = as_json(*arguments, env=env)
+        mixed = call(*arguments, *PATIENCE, "--basis", "life-cycle", env=env).output
+    assert {row["source"] for row in found["hours"]} == {"uk_carbon_intensity", "electricity_maps"}
+    assert "life-cycle  min" in mixed
+
+
+def test_hours_in_two_bases_are_never_added(tmp_path: Path) -> None:
+    present = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    rows = "".join(f"GB,{(present - timedelta(hours=n)).isoformat()},{20 + n},direct\n" for n in range(15, 24))
+    (tmp_path / "own.csv").write_text(f"zone,hour,value,basis\n{rows}", encoding="utf-8")
+    arguments = ("now", "GB", "--source", str(tmp_path / "own.csv"))
+    found = as_json(*arguments)
+    assert [one["basis"] for one in found["summary"]] == ["direct", "life-cycle"]
+    text = call(*arguments).output
+    assert "hours in two bases" in text
+    assert "S  stale: an earlier hour" in text
+    assert "file" in text
+
+
+def test_a_partial_report_is_marked() -> None:
+    at = datetime.now(timezone.utc) - timedelta(hours=6)
+
+    def partial(moment: datetime) -> float:
+        return 30.0 if moment.replace(minute=0) == at.replace(minute=0, second=0, microsecond=0) else 400.0
+
+    with FaultServer(SPEAKER["electricity_maps"].play(partial)) as server:
+        env = environment("electricity_maps", server.url)
+        found = as_json("now", "DE", env=env)
+        text = call("now", "DE", *PATIENCE, env=env).output
+    (row,) = [row for row in found["hours"] if "around_g_per_kwh" in row]
+    assert (row["g_per_kwh"]["central"], row["around_g_per_kwh"], row["quality"]) == (30.0, 400.0, "estimated")
+    assert any("where the hours around say 400" in problem for problem in found["problems"])
+    assert "?  estimated: far off the hours around it" in text
+
+
+def test_a_geography_has_no_live_hours_and_that_is_said() -> None:
+    found = as_json("now", "EU", env=environment("energy_charts", f"http://127.0.0.1:{unused_port()}"))
+    assert qualities(found) == {"mix"}
+    assert found["problems"] == ["EU is no single grid zone: live sources have zones alone (`carbonspan regions`)"]
+
+
+def test_a_zone_that_no_source_serves() -> None:
+    env = environment("uk_carbon_intensity", f"http://127.0.0.1:{unused_port()}")
+    assert as_json("forecast", "SG", env=env)["problems"] == ["SG: no source serves this zone"]
+
+
+def row(hour: int, grams: float | None, quality: str = "measured", **more: Any) -> dict[str, Any]:
+    when = (datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if grams is None:
+        return {"hour": when, "g_per_kwh": None}
+    value = {"low": grams, "central": grams, "high": grams}
+    return {"hour": when, "g_per_kwh": value, "quality": quality, "basis": "direct", "source": "s", **more}
+
+
+def drawn(rows: list[dict[str, Any]], signs: curve.Signs = curve.BLOCKS, offset_h: float = 0.0) -> list[str]:
+    found = {
+        "kind": "forecast",
+        "zone": "GB",
+        "place": "GB",
+        "sources": ["s", "bundled"],
+        "hours": rows,
+        "summary": hours._summary(rows),
+        "cleanest": hours.cleanest(rows),
+        "problems": [],
+    }
+    console = Console(width=COLUMNS, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    with console.file:
+        console.print(curve.report(found, signs, timezone(timedelta(hours=offset_h))))
+        return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("count", [1, 3, 24, 48, 72])
+@pytest.mark.parametrize("offset_h", [0.0, 1.0, 5.5, -9.5])
+@pytest.mark.parametrize("signs", [curve.BLOCKS, curve.ASCII], ids=["blocks", "ascii"])
+def test_any_number_of_hours_fits(count: int, offset_h: float, signs: curve.Signs) -> None:
+    lines = drawn([row(n, 100.0 * (n % 7), QUALITIES[n % len(QUALITIES)]) for n in range(count)], signs, offset_h)
+    assert max(len(line.rstrip()) for line in lines) <= COLUMNS
+    assert any(line.startswith("UTC") for line in lines)
+    assert any(line.startswith("local") for line in lines) == bool(offset_h)
+    if signs is curve.ASCII:
+        assert all(line.isascii() for line in lines)
+
+
+QUALITIES = list(curve.LOOKS)
+
+
+def test_every_quality_has_a_letter_of_its_own() -> None:
+    looks = [*curve.LOOKS.values(), curve.DOUBTFUL, curve.NONE]
+    assert len({look.letter for look in looks}) == len(looks)
+
+
+def test_bars_are_as_high_as_their_hours_and_zero_is_a_value() -> None:
+    lines = drawn([row(0, 0.0), row(1, 100.0), row(2, 50.0), row(3, 0.01), row(4, None)])
+    bars = ["".join(line[7 + 3 * n] for line in lines[2:10]) for n in range(5)]
+    assert bars == ["        ", "████████", "    ████", "       ▁", "        "]
+    assert ".  no figure of this basis" in "\n".join(lines)
+
+
+def test_nothing_but_zero_and_nothing_at_all_are_drawn() -> None:
+    assert any("0 in each of 2 h" in line for line in drawn([row(0, 0.0), row(1, 0.0)]))
+    assert any("no figure of this basis (basis_strict)" in line for line in drawn([row(0, None)]))
+
+
+def test_the_cleanest_hours_in_a_row_are_in_a_row() -> None:
+    rows = [row(0, 10.0), row(1, None), row(2, 10.0), row(3, 20.0), row(4, 90.0), row(5, 30.0)]
+    found = hours.cleanest(rows)
+    assert found is not None
+    assert found["in_a_row"]["hour"] == row(2, 0.0)["hour"]
+    short = hours.cleanest([*rows[:3:2], row(3, 5.0)])
+    assert short is not None
+    assert short["in_a_row"] is None
