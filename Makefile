@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks dist picture docs bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations dist picture docs bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -50,6 +50,9 @@ test-pythons: ## the tests under every declared Python on this machine
 test-sdks: $(DEV) ## the write-back and the exporter on every OpenTelemetry SDK of the matrix
 	@PYTHON=.venv/bin/python sh tests/sdks.sh
 
+instrumentations: $(DEV) ## real clients and frameworks under real instrumentations: each call counted once
+	@PYTHON=.venv/bin/python sh tests/instrumentations/run.sh
+
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py
 
@@ -66,4 +69,4 @@ soak: $(DEV) ## ten million fuzzed spans: silent, and memory flat
 	@.venv/bin/python tests/soak.py
 
 clean: ## remove environments and build output
-	@rm -rf .venv .venv-demo .venv-py* .venv-sdk* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-demo .venv-py* .venv-sdk* .venv-inst-* build dist .coverage .coverage.* htmlcov .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,9 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs one case of the matrix in a process of its own: python -m tests.instrumentations.child STACK PARTS URL REPORT."""
+"""Runs one case of the matrix in a process of its own.
+
+python -m tests.instrumentations.child STACK PARTS URL REPORT
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ def main(stack: str, parts: str, url: str, report: str) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.trace import TracerProvider
+    from tests.instrumentations.record import Recorder
 
     from carbonspan import CarbonSpanProcessor
-    from tests.instrumentations.record import Recorder
 
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], shutdown_on_exit=False)

@@ -13,7 +13,7 @@ _ADDRESSED = {"socket.connect", "socket.sendto"}
 _ASKED = {"socket.getaddrinfo", "socket.gethostbyname"}
 
 
-class Outside(OSError):
+class OutsideError(OSError):
     """An address that is not this machine's. A client takes it for a network that is down."""
 
 
@@ -35,7 +35,7 @@ def install() -> list[str]:
             return
         if outside:
             tried.append(f"{event} {address}")
-            raise Outside(f"outside this machine: {address}")
+            raise OutsideError(f"outside this machine: {address}")
 
     sys.addaudithook(hook)
     return tried

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Notes what a stack's spans say as an exporter gets them, with who begat whom and in which order they began and ended."""
+"""Notes what a stack's spans say as an exporter gets them, whose children they are, and in which order they ran."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what a stack emitted as tests/data/spans/stacks/<stack>.jsonl, for tests that replay it without the packages."""
+"""Keeps what a stack emitted in tests/data/spans/stacks, for tests that replay it without the packages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def keep(case: Case, found: dict[str, Any], calls: tuple[Call, ...]) -> None:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     others = [line for line in lines if json.loads(line)["case"] != case.name]
     truth = [[call.input_tokens, call.output_tokens] for call in calls]
-    head = {"case": case.name, "truth": truth, "packages": _packages(found["packages"])}
+    head = {"case": case.name, "truth": truth, "tells": case.tells, "packages": _packages(found["packages"])}
     spans = [{"case": case.name, **span} for span in _numbered(found["spans"])]
     mine = [json.dumps(line, ensure_ascii=False, default=str) for line in (head, *spans)]
     file.write_text("\n".join([*others, *mine]) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""One assertion for every stack: each call the server answered is counted on one span, with the tokens it was charged."""
+"""One assertion for every stack: each call that was answered is counted on one span, with the tokens it was charged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.instrumentations import recordings
 from tests.instrumentations.api.server import Server
 from tests.instrumentations.matrix import CASES, EACH, SUM
@@ -62,7 +61,9 @@ def child(case: Case, url: str, report: Path) -> dict[str, Any]:
     return found | {"said": done.stderr}
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.environment == HERE], ids=lambda c: f"{c.stack}-{c.name}")
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.environment == HERE], ids=lambda c: f"{c.stack}-{c.name}"
+)
 def test_every_call_is_counted_once(case: Case, tmp_path: Path) -> None:
     with Server() as server:
         found = child(case, server.url, tmp_path / "report.json")

@@ -56,7 +56,10 @@ TRUTH: dict[str, list[tuple[str, str, tuple[str, str, str], tuple[int | None, ..
     ],
     "bedrock-otel": [("inference", "chat", NOVA, ANTHROPIC, "")],
     "gemini-otel": [("inference", "generate_content", GEMINI, ANSWER, "r1")],
-    "litellm": [("inference", "chat", GPT_4O, ANSWER, "c1"), None],
+    "litellm": [
+        ("inference", "chat", GPT_4O, ANSWER, "c1"),
+        ("inference", "chat", ("openai", "gpt-4o-2024-08-06", ""), ANSWER, "c1"),
+    ],
     "openai-genai": [
         ("inference", "chat", GPT_4O, ANSWER, "c1"),
         ("inference", "chat", GPT_4O, ANSWER, "c1"),

@@ -43,7 +43,7 @@ def embeddings(request: dict[str, Any], call: Call) -> dict[str, Any]:
 
 
 def _floats(request: dict[str, Any]) -> bool:
-    return request.get("encoding_format", "float") == "float"
+    return bool(request.get("encoding_format", "float") == "float")
 
 
 def chat(request: dict[str, Any], call: Call) -> dict[str, Any]:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from typing_extensions import Self
-
     from tests.instrumentations.api.truth import Call
+    from typing_extensions import Self
 
 _IDLE_S = 5.0  # a connection kept open by a client that is gone
 _POLL_S = 0.05
-
 
 
 class _Route(NamedTuple):

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from anthropic import Anthropic, AsyncAnthropic
-from anthropic.types import MessageParam
 from opentelemetry import trace
-
 from tests.instrumentations.instrumentors import instrument
+
+if TYPE_CHECKING:
+    from anthropic.types import MessageParam
 
 _MODEL = "claude-sonnet-4-5"
 _SAID: list[MessageParam] = [{"role": "user", "content": "How warm is it in Oslo?"}]

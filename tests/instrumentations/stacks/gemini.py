@@ -13,7 +13,6 @@ from typing import Any
 
 from google import genai
 from google.genai import types
-
 from tests.instrumentations.api.script import TOOLS
 from tests.instrumentations.instrumentors import instrument
 

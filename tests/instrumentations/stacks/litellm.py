@@ -7,10 +7,8 @@ from __future__ import annotations
 import os
 
 from opentelemetry import trace
-
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks.chatting import SCHEMAS, converse
-
 
 # Its callback: usage goes onto the span that is current; or onto one of its own; or the newer one, with the
 # conventions' names. The first two have a span for the provider's raw answer, too.
@@ -24,7 +22,7 @@ def run(url: str, parts: tuple[str, ...]) -> None:
     if "request_span" in parts:
         os.environ["USE_OTEL_LITELLM_REQUEST_SPAN"] = "true"
     if "v2" in parts:
-        from litellm.integrations.otel import OpenTelemetryV2
+        from litellm.integrations.otel.logger import OpenTelemetryV2
 
         # Left to itself it makes a provider of its own.
         litellm.callbacks = [OpenTelemetryV2(tracer_provider=trace.get_tracer_provider())]

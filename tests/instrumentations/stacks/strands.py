@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from strands import Agent, tool
 from strands.models.openai import OpenAIModel
-
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 
@@ -14,9 +13,7 @@ from tests.instrumentations.stacks import tools
 def run(url: str, parts: tuple[str, ...]) -> None:
     """Run the agent."""
     instrument_parts(parts)
-    model = OpenAIModel(
-        client_args={"base_url": f"{url}/v1", "api_key": "none", "max_retries": 0}, model_id="gpt-4o"
-    )
+    model = OpenAIModel(client_args={"base_url": f"{url}/v1", "api_key": "none", "max_retries": 0}, model_id="gpt-4o")
     agent = Agent(
         model=model,
         tools=[tool(tools.find_station), tool(tools.read_thermometer)],
