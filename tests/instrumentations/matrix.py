@@ -35,6 +35,7 @@ class Case(NamedTuple):
     parts: tuple[str, ...]  # whose instrumentations of the stack; of another package as "package/whose"
     calls: int  # that the program makes: the server counts them too, and its count is the one that is used
     tells: str = EACH
+    alike: bool = False  # whether all calls are charged the same
 
     @property
     def name(self) -> str:
@@ -48,6 +49,7 @@ def _cases(environment: str, stack: str, calls: int, *parts: tuple[str, ...]) ->
 
 CASES: tuple[Case, ...] = (
     *_cases("clients", "openai", 6, *_ALONE_AND_IN_PAIRS),
+    *(Case("clients", "openai_crowd", parts, 24, alike=True) for parts in _ALONE_AND_IN_PAIRS),
     # The client has spans of its own as well.
     *_cases("clients", "anthropic", 5, (), *_ALONE_AND_IN_PAIRS),
     *_cases("clients", "gemini", 6, *_ALONE_AND_IN_PAIRS),

@@ -2,9 +2,14 @@
 # Runs the matrix: each environment of tests/instrumentations/environments is made once, from its own pins, and all
 # stacks in it are run. `ENVIRONMENTS="clients adk"` picks some, `RECORD=1` writes down what the stacks emit.
 set -eu
-python="${PYTHON:-python3}" # 3.11 or newer: CrewAI's and the frameworks' own floor
+python="${PYTHON:-python3}"
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "the pins of the matrix are for Python 3.11 and newer; PYTHON=... names another" >&2
+    exit 1
+fi
 folder=tests/instrumentations/environments
 tested=""
+failed=""
 for name in ${ENVIRONMENTS:-clients agents openai2 adk}; do
     environment=".venv-inst-$name"
     # Made anew where the pins, or what carbonspan needs, have changed.
@@ -19,7 +24,15 @@ for name in ${ENVIRONMENTS:-clients agents openai2 adk}; do
         echo "$wanted" >"$environment/.ready"
     fi
     echo "== $name"
-    CARBONSPAN_TEST_ENVIRONMENT="$name" "$environment/bin/python" -m pytest -q -p no:cacheprovider tests/instrumentations
-    tested="$tested $name"
+    if CARBONSPAN_TEST_ENVIRONMENT="$name" "$environment/bin/python" -m pytest -q -p no:cacheprovider \
+        tests/instrumentations; then
+        tested="$tested $name"
+    else
+        failed="$failed $name"
+    fi
 done
 echo "counted right in:$tested"
+if [ -n "$failed" ]; then
+    echo "failed in:$failed"
+    exit 1
+fi

@@ -65,7 +65,7 @@ def child(case: Case, url: str, report: Path) -> dict[str, Any]:
     "case", [case for case in CASES if case.environment == HERE], ids=lambda c: f"{c.stack}-{c.name}"
 )
 def test_every_call_is_counted_once(case: Case, tmp_path: Path) -> None:
-    with Server() as server:
+    with Server(alike=case.alike) as server:
         found = child(case, server.url, tmp_path / "report.json")
         calls = server.calls
     assert not server.refused

@@ -51,10 +51,10 @@ _TAKEN = re.compile(r"/api/public/|/v1/traces|/v1/metrics|/v1/logs")
 
 
 class Server:
-    """Answers on 127.0.0.1 at a free port while the `with` block lasts."""
+    """Answers on 127.0.0.1 at a free port while the `with` block lasts; `alike` charges every call the same."""
 
-    def __init__(self) -> None:
-        self._ledger = Ledger()
+    def __init__(self, *, alike: bool = False) -> None:
+        self._ledger = Ledger(alike=alike)
         self.refused: list[str] = []
         """Requests that no API here answers. A test has none."""
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
