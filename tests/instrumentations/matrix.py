@@ -74,6 +74,8 @@ CASES: tuple[Case, ...] = (
     Case("adk", "adk", (OPENINFERENCE,), 3, PART),
     *_cases("adk", "adk", 3, (OPENINFERENCE, "gemini/openinference")),
     *_cases("adk", "litellm", 3, ("callback",), ("request_span",), ("v2",), (OPENINFERENCE,)),
+    # Three questions, one call: the others are answered from a cache.
+    *_cases("adk", "litellm_cache", 1, ("callback",)),
     *_cases("adk", "litellm", 3, ("callback", "openai/official"), ("request_span", "openai/openinference")),
     *_cases("adk", "litellm", 3, (OPENINFERENCE, "openai/official"), ("v2", OPENINFERENCE)),
 )
