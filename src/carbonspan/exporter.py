@@ -88,7 +88,7 @@ class CarbonSpanExporter(_Around):
     ) -> None:
         super().__init__(inner)
         self._arrivals = Arrivals()
-        self._step = Step(Settings.resolve(options, os.environ), meter_provider, self._arrivals.of)
+        self._step = Step(Settings.resolve(options, os.environ), meter_provider, self._arrivals)
         # The limits a provider was given in code are not public: these are the environment's, and the SDK's defaults.
         self._limits = SpanLimits()
 

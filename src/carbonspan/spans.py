@@ -4,31 +4,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.enrich import Outcome, Road
-from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Attributor, Ledger, Reported
+from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Attributor, Ledger
 from carbonspan.ledger.attribution import AGENT_SOURCES, FLAG, NOTHING
-from carbonspan.ledger.lineage import above_of, context_of, node_of
+from carbonspan.ledger.lineage import above_of, alone
 from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
 from carbonspan.values import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
     from carbonspan.enrich import Enrichment
     from carbonspan.footprint import Footprint
-    from carbonspan.ledger import Attribution
+    from carbonspan.ledger import Arrivals, Attribution
     from carbonspan.settings import Settings
     from carbonspan.telemetry.attributes import Value
     from carbonspan.telemetry.journal import Note
-
-
-AboveOf: TypeAlias = "Callable[[ReadableSpan], tuple[Any, tuple[Any, ...]]]"
-"""Returns what stands for an ended span in the ledger, and for those above it, nearest first."""
 
 
 class Settled(NamedTuple):
@@ -43,18 +39,24 @@ class Step:
     """Works out what spans get under one set of settings, and notes what became of them."""
 
     def __init__(
-        self, settings: Settings, meter_provider: MeterProvider | None = None, above_of: AboveOf = above_of
+        self, settings: Settings, meter_provider: MeterProvider | None = None, arrivals: Arrivals | None = None
     ) -> None:
         self.settings = settings
-        self._above_of = above_of
+        # What stands for an ended span in the ledger, and for those above it, nearest first.
+        self._above_of = above_of if arrivals is None else arrivals.of
         self.road = Road.of(settings)
         self.known = self.road.known
         self.ledger = Ledger()
         self._attributor = Attributor(settings.flags, settings.cohorts)
         self._labels = self._attributor.labels
         self._books = Books(
-            metrics=settings.metrics, labels=self._labels, meter_provider=meter_provider, grid=self.road.live
+            metrics=settings.metrics,
+            labels=self._labels,
+            meter_provider=meter_provider,
+            grid=self.road.live,
+            evicted=lambda: self.ledger.calls.evicted + (0 if arrivals is None else arrivals.evicted),
         )
+        self._names_agents_alone = len(self._labels) == 1  # no flag and no cohort is a label
         self._tells_more = settings.attributes is not Level.MINIMAL
         self.writer = writer(settings.attributes)
         self.note = self._books.note
@@ -115,27 +117,28 @@ class Step:
         end_ns: int,
     ) -> Settled:
         """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
-        origin, above = self._above_of(span)
-        verdict = self.ledger.inference(origin, Reported(footprint, scope, start_ns, end_ns), above)
-        if verdict is COUNTED and not above and AGENT_SOURCES[0] not in attributes and self._alone(origin):
-            extra: dict[str, Any] = {}
-            if self._tells_more and is_root(span):
-                extra = task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
-            return Settled((outcome, footprint, None, start_ns, end_ns), extra, ())
-        return self._inherited(span, attributes, (outcome, footprint, None, start_ns, end_ns), verdict)
+        # Most bare calls have nothing above to inherit from, nothing to name, and nothing to add up.
+        bare = self._names_agents_alone and alone(span) and AGENT_SOURCES[0] not in attributes
+        where = (span, ()) if bare else self._above_of(span)
+        verdict = self.ledger.inference(where[0], (footprint, scope, start_ns, end_ns), where[1])
+        note: Note = (outcome, footprint, None, start_ns, end_ns)
+        if not bare or verdict is not COUNTED:
+            return self._inherited(span, attributes, note, verdict, where)
+        extra: dict[str, Any] = {}
+        if self._tells_more and is_root(span):
+            extra = task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
+        return Settled(note, extra, ())
 
-    def _alone(self, origin: Any) -> bool:
-        """Return whether a span without ancestors has nothing to inherit, to name or to add up: most bare calls."""
-        return (
-            len(self._labels) == 1
-            and not context_of(origin)
-            and node_of(origin) is None
-            and not getattr(origin, "_events", True)
-        )
-
-    def _inherited(self, span: ReadableSpan, attributes: Mapping[str, Any], note: Note, verdict: str) -> Settled:
+    def _inherited(
+        self,
+        span: ReadableSpan,
+        attributes: Mapping[str, Any],
+        note: Note,
+        verdict: str,
+        where: tuple[Any, Sequence[Any]],
+    ) -> Settled:
         outcome, footprint, _, start_ns, end_ns = note
-        origin, above = self._above_of(span)
+        origin, above = where
         if verdict is DUPLICATE:
             role: dict[str, Any] = dict(role_attributes(Role.DUPLICATE))
             return Settled((Outcome.DUPLICATE, None, None, start_ns, end_ns), role | self.task(origin), ())
@@ -171,7 +174,7 @@ class Step:
         self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any]
     ) -> tuple[Attribution, tuple[object, ...]]:
         attribution = self._attributor.of(origin, attributes, above)
-        if attribution is NOTHING and len(self._labels) == 1:
+        if attribution is NOTHING and self._names_agents_alone:
             return attribution, ()
         return attribution, attribution.labels(self._labels, attributes)
 

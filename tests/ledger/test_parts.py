@@ -23,9 +23,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import set_span_in_context
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, Counted, estimate
-from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Reported
+from carbonspan.ledger import CACHED, COUNTED, DUPLICATE
 from carbonspan.ledger.arrivals import Arrivals
-from carbonspan.ledger.calls import Calls
+from carbonspan.ledger.calls import Calls, Reported
 from carbonspan.ledger.lineage import MAX_ENDED, ancestors
 from carbonspan.ledger.sums import ExactSum
 
@@ -70,7 +70,7 @@ def reported(
     out: int = 300,
 ) -> Reported:
     footprint = estimate(model=model, provider=provider, input_tokens=1200, output_tokens=out)
-    return Reported(footprint._replace(response_id=response_id), scope, start_ns, start_ns + 10)
+    return footprint._replace(response_id=response_id), scope, start_ns, start_ns + 10
 
 
 def test_answers_are_bounded_in_number_and_in_time() -> None:
@@ -163,6 +163,21 @@ def test_arrivals_are_bounded_and_what_goes_is_counted() -> None:
         arrivals.leave(span)
     assert len(arrivals._spans) == 10
     assert arrivals.evicted == 40
+
+
+def test_what_is_forgotten_for_want_of_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    processor = CarbonSpanProcessor(meter_provider=meters)
+    monkeypatch.setattr(processor._step.ledger, "calls", Calls(capacity=5))
+    provider, exporter = pipeline(processor)
+    for i in range(20):
+        provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"gen_ai.response.id": f"r{i}"}).end()
+    assert processor.counts() == {"enriched": 20, "evicted": 15}
+    inner = CarbonSpanExporter(InMemorySpanExporter(), meter_provider=meters)
+    monkeypatch.setattr(inner._arrivals, "_capacity", 5)
+    inner.export(exporter.get_finished_spans())
+    assert inner.counts() == {"already_enriched": 20, "evicted": 15}
 
 
 def test_spans_that_never_end_leave_nothing_behind() -> None:

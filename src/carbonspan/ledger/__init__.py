@@ -7,7 +7,7 @@ from __future__ import annotations
 from carbonspan.ledger.arrivals import Arrivals
 from carbonspan.ledger.attribution import Attribution, Attributor
 from carbonspan.ledger.book import Ledger
-from carbonspan.ledger.calls import CACHED, COUNTED, DUPLICATE, Reported
+from carbonspan.ledger.calls import CACHED, COUNTED, DUPLICATE
 from carbonspan.ledger.lineage import node_of, started
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Attribution",
     "Attributor",
     "Ledger",
-    "Reported",
     "node_of",
     "started",
 ]

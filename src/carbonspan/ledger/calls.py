@@ -11,7 +11,7 @@ gpt-4o-2024-08-06): what is compared is the provider's family and the model's en
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from carbonspan.footprint import Footprint
@@ -21,6 +21,7 @@ MAX_CALLS = 8192
 MAX_AGE_NS = 3_600_000_000_000
 """How long an answer is remembered, by the spans' own time: an hour. Two spans of one call are seconds apart; an answer
 from a cache may come later, and is then counted as an inference of its own."""
+_MAX_SCOPES = 64
 _MAX_ALIKE = 8  # calls of equal tokens among which a span without an id is looked for, the last ones first
 
 # Verdicts on a span that reports usage. Texts, not an Enum: looking a member up runs Python code, on 3.11.
@@ -29,18 +30,9 @@ DUPLICATE: Final = "duplicate"
 CACHED: Final = "cached"
 
 
-class Reported(NamedTuple):
-    """What a span says of the call it stands for."""
-
-    footprint: Footprint
-    scope: str  # its instrumentation
-    start_ns: int
-    end_ns: int
-
-    @property
-    def tokens(self) -> tuple[int | None, int | None]:
-        """Input and output."""
-        return self.footprint.input_tokens, self.footprint.output_tokens
+Reported: TypeAlias = "tuple[Footprint, str, int, int]"
+"""What a span says of the call it stands for: its footprint, its instrumentation scope, its start and its end (ns). A
+plain tuple: every LLM span has one."""
 
 
 # Azure serves OpenAI's models, and is called "openai" by whoever only sees the client.
@@ -55,18 +47,22 @@ def _family(provider: str) -> str:
 class _Call:
     """One call, as the first span that reported it had it."""
 
-    __slots__ = ("end_ns", "family", "model_id", "response_id", "scopes", "start_ns", "tokens")
+    __slots__ = ("end_ns", "response_id", "scopes", "shared", "start_ns", "tokens")
 
-    def __init__(self, reported: Reported) -> None:
-        footprint, scope, self.start_ns, self.end_ns = reported
-        self.family = _family(footprint.shared.usage.provider)
-        self.model_id = footprint.shared.energy.model_id
+    def __init__(self, footprint: Footprint, scope: str, start_ns: int, end_ns: int) -> None:
+        self.shared = footprint.shared
+        self.start_ns = start_ns
+        self.end_ns = end_ns
         self.response_id = footprint.response_id
         self.tokens = (footprint.input_tokens, footprint.output_tokens)
-        self.scopes = {scope}
+        self.scopes: tuple[str, ...] = (scope,)
 
     def overlaps(self, start_ns: int, end_ns: int) -> bool:
         return (start_ns < self.end_ns and self.start_ns < end_ns) or start_ns == self.start_ns
+
+    def may_be_of(self, provider: str) -> bool:
+        own, other = _family(self.shared.usage.provider), _family(provider)
+        return own == other or not (own and other)
 
 
 class Calls:
@@ -76,6 +72,7 @@ class Calls:
         # Not plain dicts: there, each look for the oldest passes over all that went before it.
         self._by_id: OrderedDict[str, _Call] = OrderedDict()
         self._by_tokens: OrderedDict[tuple[int | None, int | None], list[_Call]] = OrderedDict()
+        self._scopes: set[str] = set()  # that calls were reported by
         self._capacity = capacity
         self._max_age_ns = max_age_ns
         self.evicted = 0  # forgotten for want of room, before their time
@@ -95,45 +92,54 @@ class Calls:
         if response_id:
             known = self._of_id(reported)
             if known is not None and known.overlaps(start_ns, end_ns):
-                known.scopes.add(scope)
+                known.scopes += (scope,)
                 return DUPLICATE
             # A cache replays the usage too. Servers that give every answer one id do not.
-            if known is not None and known.tokens == reported.tokens:
+            if known is not None and known.tokens == (footprint.input_tokens, footprint.output_tokens):
                 return CACHED
-        key = reported.tokens
+        key = (footprint.input_tokens, footprint.output_tokens)
         alike = self._by_tokens.get(key)
-        if alike and ties:
-            family = _family(footprint.shared.usage.provider)
-            for call in reversed(alike):
-                if (
-                    scope not in call.scopes
-                    and (call.family == family or not (call.family and family))
-                    and not (response_id and call.response_id and response_id != call.response_id)
-                    and call.overlaps(start_ns, end_ns)
-                ):
-                    call.scopes.add(scope)
-                    if response_id:
-                        call.response_id = response_id
-                        self._keep(response_id, call)
-                    return DUPLICATE
-        call = _Call(reported)
+        # With one instrumentation alone there is nothing to tie.
+        if alike and ties and (len(self._scopes) > 1 or scope not in self._scopes) and self._tied(reported, alike):
+            return DUPLICATE
+        call = _Call(footprint, scope, start_ns, end_ns)
         if response_id:
             self._keep(response_id, call)
         if ties:
+            if scope not in self._scopes and len(self._scopes) < _MAX_SCOPES:
+                self._scopes.add(scope)
             self._keep_alike(key, alike, call)
         return COUNTED
 
+    def _tied(self, reported: Reported, alike: list[_Call]) -> bool:
+        """Return whether a span is of one of the calls with the same tokens; that call is then also of its scope."""
+        footprint, scope, start_ns, end_ns = reported
+        response_id = footprint.response_id
+        for call in reversed(alike):
+            if (
+                scope not in call.scopes
+                and not (response_id and call.response_id and response_id != call.response_id)
+                and call.overlaps(start_ns, end_ns)
+                and call.may_be_of(footprint.shared.usage.provider)
+            ):
+                call.scopes += (scope,)
+                if response_id:
+                    call.response_id = response_id
+                    self._keep(response_id, call)
+                return True
+        return False
+
     def duplicate(self, reported: Reported) -> None:
         """Remember the id of a span that is known for a duplicate by where it stands: its siblings are, too."""
-        response_id = reported.footprint.response_id
+        response_id = reported[0].response_id
         if response_id and self._of_id(reported) is None:
-            self._keep(response_id, _Call(reported))
+            self._keep(response_id, _Call(*reported))
 
     def _of_id(self, reported: Reported) -> _Call | None:
         """Return the call of an answer's id and model, if it is not too long ago."""
         footprint, _, start_ns, _ = reported
         call = self._by_id.get(footprint.response_id)
-        if call is None or call.model_id != footprint.shared.energy.model_id:
+        if call is None or call.shared.energy.model_id != footprint.shared.energy.model_id:
             return None
         return call if start_ns - call.end_ns <= self._max_age_ns else None
 

@@ -108,6 +108,14 @@ def ancestors(span: Any) -> Iterator[Any]:
         yield span
 
 
+def alone(span: Any) -> bool:
+    """Return whether a span started below nothing, with no baggage, has no events, and nothing reported below it."""
+    try:
+        return not span._carbonspan_context and not span._events and not hasattr(span, _NODE)  # noqa: SLF001 - ours
+    except AttributeError:  # where it came from is not known
+        return False
+
+
 def above_of(span: ReadableSpan) -> tuple[Any, tuple[Any, ...]]:
     """Return the object a span was when it started, and those above it, nearest first."""
     origin = live(span)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan.telemetry import cost
 from carbonspan.telemetry.journal import Entry, journal
 from carbonspan.telemetry.metrics import CACHED, instruments
-from carbonspan.telemetry.tally import ATTRIBUTE_LIMIT, ERROR, Tally
+from carbonspan.telemetry.tally import ATTRIBUTE_LIMIT, ERROR, EVICTED, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +41,7 @@ class Books:
         labels: Names of the labels that inferences inherit or have of their own.
         meter_provider: Whose metrics; the application's global provider by default.
         grid: Live sources to report beside the spans, where there are any.
+        evicted: Returns how many calls and spans the ledger has forgotten for want of room.
     """
 
     def __init__(
@@ -50,12 +51,15 @@ class Books:
         labels: tuple[str, ...] = (),
         meter_provider: MeterProvider | None = None,
         grid: Grid | None = None,
+        evicted: Callable[[], int] = int,
     ) -> None:
         self._tally = Tally()
         self._labels = labels
         self._instruments = instruments(meter_provider) if metrics else None
         if self._instruments is not None and grid is not None:
             self._instruments.watch(grid)
+        self._evicted = evicted
+        self._evicted_noted = 0
         self._subscribers: tuple[Callable[[Counted], None], ...] = ()
 
     def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
@@ -99,6 +103,10 @@ class Books:
     def take(self, entry: Entry, *, idle: bool) -> None:
         """Count an entry."""
         outcome, footprint, _, _, _ = entry.note
+        forgotten = self._evicted() - self._evicted_noted
+        if forgotten:
+            self._evicted_noted += forgotten
+            self._count(EVICTED, forgotten)
         self._tally.count(outcome, limited=entry.limited)
         if footprint is not None and outcome != CACHED and self._subscribers:
             self._tell(entry, footprint)
@@ -109,6 +117,11 @@ class Books:
             self._instruments.count(ATTRIBUTE_LIMIT)
         if footprint is not None:
             self._instruments.add(entry, footprint, self._labels, idle=idle)
+
+    def _count(self, outcome: str, times: int) -> None:
+        self._tally.count(outcome, times)
+        if self._instruments is not None:
+            self._instruments.count(outcome, times)
 
     def _tell(self, entry: Entry, footprint: Footprint) -> None:
         _, _, _, start_ns, end_ns = entry.note

@@ -204,10 +204,10 @@ class Instruments:
         """Report the sources and the hours in use of a live grid, until it is closed."""
         self._grid.watch(grid)
 
-    def count(self, outcome: str) -> None:
-        """Count one span under an outcome."""
+    def count(self, outcome: str, times: int = 1) -> None:
+        """Count a span, or several, under an outcome."""
         with self._lock:
-            self._spans[outcome] = self._spans.get(outcome, 0) + 1
+            self._spans[outcome] = self._spans.get(outcome, 0) + times
 
     def add(self, entry: Entry, footprint: Footprint, names: tuple[str, ...], *, idle: bool) -> None:
         """Add up one inference and record its histograms.

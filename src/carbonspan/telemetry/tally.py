@@ -18,6 +18,7 @@ _log = logging.getLogger("carbonspan")
 
 ATTRIBUTE_LIMIT = "attribute_limit"
 ERROR = "error"
+EVICTED = "evicted"
 
 
 class Tally:
@@ -37,10 +38,10 @@ class Tally:
         self._lock = threading.RLock()
         self._counts = Counter()  # each process counts its own
 
-    def count(self, outcome: str, *, limited: bool = False) -> None:
-        """Count one span; `limited` where it lacked room for some or all attributes."""
+    def count(self, outcome: str, times: int = 1, *, limited: bool = False) -> None:
+        """Count a span, or several; `limited` where it lacked room for some or all attributes."""
         with self._lock:
-            self._counts[outcome] += 1
+            self._counts[outcome] += times
             if limited:
                 self._counts[ATTRIBUTE_LIMIT] += 1
 
