@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 import traceback
 from datetime import datetime, timedelta, timezone
@@ -187,7 +188,7 @@ def spoilt(hour: datetime, value: Any) -> Values:
     return lambda moment: value if floor(moment) == hour else steady(moment)
 
 
-@pytest.mark.parametrize("value", [None, -5.0, 10_000.0, "12x", True, [1], {"v": 1}, 1e300])
+@pytest.mark.parametrize("value", [None, -5.0, 10_000.0, "12x", True, [1], {"v": 1}, 1e300, math.nan, math.inf])
 def test_a_spoilt_hour_is_missing_and_the_others_are_there(speaker: Speaker, server: FaultServer, value: Any) -> None:
     hours = moments(MORNING, MORNING + 5 * HOUR, 60)
     lost = hours.pop(2)
