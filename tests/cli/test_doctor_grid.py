@@ -231,6 +231,8 @@ def test_a_file_that_cannot_be_used_is_named_and_left_alone(kind: str, says: str
     (problem,) = found["problems"]
     assert str(path) in problem
     assert says in problem
+    assert ("CARBONSPAN_GRID_CACHE" in problem) is (kind in {"foreign", "newer"})
+    assert "make it readable" not in problem
     assert "! grid cache" in page
     assert (path.read_bytes() if path.is_file() else b"") == before
     assert [each.name for each in tmp_path.iterdir()] == ["grid.sqlite3"]

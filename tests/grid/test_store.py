@@ -67,6 +67,8 @@ def test_zero_is_a_value() -> None:
         value(54, hour=datetime(2026, 3, 1, 12)),  # noqa: DTZ001 - the point
         value(54, hour=datetime(1969, 12, 31, 23, tzinfo=timezone.utc)),
         value(54, fetched_at=datetime(2026, 3, 1, 12)),  # noqa: DTZ001 - the point
+        value(54, accounting=None),  # as a source of the user's own may have it
+        value(54, vintage=2026),
     ],
 )
 def test_what_is_no_value_is_refused(bad: HourValue) -> None:

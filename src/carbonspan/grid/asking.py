@@ -44,6 +44,7 @@ class Asker:
         self._random = random.Random()
         self._counts: Counter[str] = Counter()
         self._doubted: set[str] = set()
+        self._reach = Attempt()
 
     def counts(self) -> Mapping[str, int]:
         """Return how many requests had each outcome, and how many hours were `implausible`."""
@@ -90,8 +91,21 @@ class Asker:
         return attempt
 
     def reach(self) -> int:
-        """Return the oldest hour that the source can be asked for."""
-        return self.hour() - fetch.reach_hours(self._source)
+        """Return the oldest hour that the source can be asked for; the last day's while it does not say."""
+        now_s = self._clock.wall_s()
+        if self._reach.due(now_s):
+            try:
+                hours = self._source.capabilities().history_hours
+            except Exception as error:  # noqa: BLE001 - a source of the user's own may raise anything
+                # No lease stands before this question: without a wait each old span would ask it again.
+                self._reach = failed(self._reach, now_s, error, self._random)
+                _log.debug(
+                    "carbonspan: %s does not say what it can serve: %s", self._source.name, type(error).__qualname__
+                )
+            else:
+                self._reach = Attempt()
+                return self.hour() - hours
+        return self.hour() - fetch.PRESENT_HOURS
 
     def is_whole(self, key: Key, day: int) -> bool:
         """Return whether every hour of a day (since 1970) is measured, in one basis, in the file."""

@@ -48,7 +48,7 @@ _MAX_REMEMBERED = 10_000  # attempts in memory, some 3 MB
 class Key(NamedTuple):
     """What a source is asked for."""
 
-    origin: str  # the source's name; after a "#", what tells its accounts and variants apart
+    origin: str  # the source's name; after the last "#", what tells its accounts and variants apart
     zone: str
     basis: Basis
     task: str = ""  # "" the present day, else a day of the past, 2022-03-13
@@ -56,7 +56,7 @@ class Key(NamedTuple):
     @property
     def source(self) -> str:
         """The source's name."""
-        return self.origin.partition("#")[0]
+        return self.origin.rpartition("#")[0] or self.origin
 
     @property
     def whole_source(self) -> Key:

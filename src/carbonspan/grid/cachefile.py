@@ -148,8 +148,13 @@ def _put_aside(path: Path, identity: tuple[int, int]) -> str:
     """Rename a corrupt file and its side files, never delete them; return what was done, in words."""
     if path.suffix not in _SUFFIXES:
         return f"its name does not end in {', '.join(sorted(_SUFFIXES))}, so it may be no cache, and is left alone"
-    if _identity(path) != identity:
-        return "another process has put it aside"
+    try:
+        return _renamed(path) if _identity(path) == identity else "another process has put it aside"
+    except OSError as error:  # a directory that may not be written to, or another process that is faster
+        return f"it cannot be put aside ({error.strerror or type(error).__name__})"
+
+
+def _renamed(path: Path) -> str:
     for number in range(1, MAX_ASIDE + 1):
         aside = path.with_name(f"{path.name}.corrupt-{number}")
         if not aside.exists():

@@ -57,6 +57,7 @@ def state_of(path: Path) -> CacheState:
         return CacheState(path, exists=True, problem=error.strerror or type(error).__name__, hint=_WRITABLE)
 
 
+_ANOTHER = "name another path in CARBONSPAN_GRID_CACHE"
 _WRITABLE = "make it readable and writable, or name another path in CARBONSPAN_GRID_CACHE"
 
 
@@ -72,7 +73,7 @@ def _read(path: Path, size: int, connection: sqlite3.Connection) -> CacheState:
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")
     )
     if application != APPLICATION and (application or version or size):
-        return CacheState(path, exists=True, bytes=size, problem="a database of another program", hint=_WRITABLE)
+        return CacheState(path, exists=True, bytes=size, problem="a database of another program", hint=_ANOTHER)
     if version > SCHEMA:
         hint = "update carbonspan, or name another path in CARBONSPAN_GRID_CACHE"
         return CacheState(path, exists=True, bytes=size, problem="written by a newer carbonspan", hint=hint)
@@ -85,7 +86,7 @@ def _read(path: Path, size: int, connection: sqlite3.Connection) -> CacheState:
         (MAX_ZONES,),
     )
     zones = tuple(
-        ZoneState(origin.partition("#")[0], zone, basis, count, newest * 3600)
+        ZoneState(origin.rpartition("#")[0] or origin, zone, basis, count, newest * 3600)
         for origin, zone, basis, count, newest in rows
     )
     fetched_at = None if fetched_us is None else datetime.fromtimestamp(fetched_us / _US, timezone.utc)

@@ -67,15 +67,6 @@ def _is_old(known: HourValue | None) -> bool:
     return known is None or (datetime.now(timezone.utc) - known.fetched_at).total_seconds() > FORECAST_AGE_S
 
 
-def reach_hours(source: GridSource) -> int:
-    """Return how many hours back the source can be asked for, `PRESENT_HOURS` where it cannot say."""
-    try:
-        return source.capabilities().history_hours
-    except Exception as error:  # noqa: BLE001 - asked again with the next day of the past
-        _log.debug("carbonspan: %s does not say what it can serve: %s", source.name, type(error).__qualname__)
-        return PRESENT_HOURS
-
-
 def past(source: GridSource, key: Key, first: int, last: int, bases: tuple[Basis, ...]) -> list[HourValue]:
     """Return the hours `first <= hour <= last`, in whichever of `bases` the source has them.
 

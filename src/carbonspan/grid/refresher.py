@@ -104,7 +104,6 @@ class Refresher:
         self._random = random.Random()
         self._asker = Asker(source, bases, store, cache, self._clock)
         self._zones: dict[str, _Zone] = {}
-        self._unserved: dict[str, None] = {}
         self._waiting: list[Wants] = []
         self._queue: queue.SimpleQueue[tuple[str, int] | Wants | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -242,14 +241,17 @@ class Refresher:
         return zone
 
     def _basis(self, name: str) -> Basis | None:
-        if name in self._unserved:
+        # Asked anew with each want: a plan, or a file of the user's own, may come to have a zone.
+        try:
+            return next((basis for basis in self._bases if self.source.serves(name, basis)), None)
+        except Exception as error:  # noqa: BLE001 - a source of the user's own may raise anything
+            _log.debug(
+                "carbonspan: %s does not say whether it serves %s: %s",
+                self.source.name,
+                name,
+                type(error).__qualname__,
+            )
             return None
-        for basis in self._bases:
-            if self.source.serves(name, basis):
-                return basis
-        if len(self._unserved) < MAX_ZONES:
-            self._unserved[name] = None
-        return None
 
     def _tell(self) -> None:
         """Tell those who wait, where none of their zones is still due."""

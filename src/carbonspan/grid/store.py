@@ -100,7 +100,7 @@ class HourStore:
 
 
 def acceptable(value: HourValue) -> bool:
-    """Return whether a value can be an hour of a grid: a number in range, a known quality, an aware hour."""
+    """Return whether a value can be an hour of a grid: a number in range, a known quality, an aware hour, texts."""
     number: object = value.intensity_g_per_kwh  # whatever a response held
     return (
         isinstance(number, (int, float))
@@ -111,6 +111,7 @@ def acceptable(value: HourValue) -> bool:
         and value.hour.tzinfo is not None
         and value.hour >= EPOCH
         and value.fetched_at.tzinfo is not None
+        and all(isinstance(text, str) for text in (value.accounting, value.vintage))  # the shared file takes no other
     )
 
 

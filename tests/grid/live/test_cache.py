@@ -93,6 +93,11 @@ def test_what_one_process_writes_another_reads(cache: HourCache, path: Path) -> 
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_the_name_of_a_source_of_ones_own_may_hold_any_sign() -> None:
+    assert Key("my#grid#0a1b", "GB", Basis.LIFE_CYCLE).source == "my#grid"
+    assert Key("uk_carbon_intensity:13", "GB", Basis.DIRECT).source == "uk_carbon_intensity:13"
+
+
 def test_the_source_of_a_value_is_the_name_of_its_origin(cache: HourCache) -> None:
     key = GB._replace(origin="uk#1234")
     ask(cache, value(54), key=key)
@@ -364,6 +369,13 @@ def test_only_so_many_are_put_aside_and_none_is_deleted(path: Path, caplog: pyte
     assert names == ["grid.sqlite3", *(f"grid.sqlite3.corrupt-{n + 1}" for n in range(cachefile.MAX_ASIDE))]
     assert "left alone" in warnings(caplog)[-1]
     assert path.read_bytes().startswith(b"garbage 4")
+
+
+def test_a_corrupt_file_that_cannot_be_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / f"{'c' * 239}.sqlite3"  # 247 bytes: the names of SQLite's side files fit into 255, ours not
+    path.write_bytes(b"\x00garbage" * 1000)
+    _asks_alone(HourCache(path, now_s=lambda: NOON_S), caplog, "corrupt", "it cannot be put aside")
+    assert path.read_bytes() == b"\x00garbage" * 1000
 
 
 def test_a_wrong_path_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from carbonspan.grid.cache import HourCache
 from carbonspan.grid.fetch import PRESENT_HOURS
 from carbonspan.grid.hours import hour_index, hour_start
 from carbonspan.grid.refresher import DAYS_AT_ONCE, IDLE_HOURS, MAX_DAYS, MAX_WANTS, MAX_ZONES, PRESENT, Refresher
-from carbonspan.grid.source import Unavailable
+from carbonspan.grid.source import RateLimited, Unavailable
 from carbonspan.values import Basis, Quality
 
 if TYPE_CHECKING:
@@ -448,7 +448,56 @@ def test_zones_are_bounded(clock: FakeClock) -> None:
     for number in range(MAX_ZONES + 10):
         nobody.refresher.want(f"Z{number}", PRESENT)
     nobody.refresher.step()
-    assert len(nobody.refresher._unserved) == MAX_ZONES
+    assert nobody.refresher.series() == ()
+
+
+def test_a_zone_that_was_not_served_may_be_later(clock: FakeClock, server: Loopback) -> None:
+    source = LoopbackSource(server.port, zones=["FR"])
+    rig = Rig(clock, source)
+    rig.want("GB")
+    assert rig.refresher.series() == ()
+    source._zones = frozenset({"GB"})
+    rig.want("GB")
+    assert server.asked == {"GB": 1}
+
+
+def test_a_source_that_fails_to_say_whether_it_serves_a_zone_does_not(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Answers):
+        def serves(self, zone: str, basis: Basis) -> bool:
+            raise KeyError(zone, basis)
+
+    caplog.set_level(logging.DEBUG, "carbonspan")
+    rig = Rig(clock, Broken())
+    rig.want()
+    done = rig.refresher.bring(["GB", "DE"])
+    rig.refresher.step()
+    assert done.is_set()  # who waits is told
+    assert rig.refresher.series() == ()
+    assert "own does not say whether it serves GB: KeyError" in caplog.messages[0]
+
+
+def test_what_a_source_can_serve_is_not_asked_again_at_once(clock: FakeClock) -> None:
+    class Broken(Answers):
+        asked = 0
+
+        def capabilities(self) -> Capabilities:
+            self.asked += 1
+            raise RateLimited("too many", retry_after_s=HOUR_S)
+
+    source = Broken([])
+    rig = Rig(clock, source)
+    rig.want()  # asks for a forecast under its lease
+    source.asked = 0
+    for ago in range(30):
+        rig.want(day=clock.hour // 24 - 10 - ago)
+        clock.pass_by(100.0)
+    assert source.asked == 1
+    clock.pass_by(HOUR_S)
+    source.answers = [[]]
+    rig.want(day=clock.hour // 24 - 10)
+    assert source.asked == 1 + 2  # for the forecast, and for the old day
 
 
 # -- the other processes of the host

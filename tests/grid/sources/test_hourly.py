@@ -68,6 +68,7 @@ def test_an_hour_lies_between_its_parts_and_is_no_better(rows: list[tuple[int, f
         ([0, 7], 15),
         ([0, 120], 15),
         ([0, 0.5], 15),
+        ([0, 60, 65, 120, 180], 60),  # one stray row does not make an hour of five minutes
     ],
 )
 def test_minutes_between(minutes: list[int], expected: int) -> None:

@@ -109,6 +109,22 @@ def test_a_folder_and_what_changes_in_it(tmp_path: Path) -> None:
     assert values(source) == [9]
 
 
+def test_a_zone_that_comes_into_a_file_later_is_served(tmp_path: Path) -> None:
+    path = tmp_path / "grid.csv"
+    path.write_text("zone,hour,value\nFR,2026-01-01T00:00Z,1\n", encoding="utf-8")
+    source = FileSource(path=path)
+    source.capabilities()
+    assert not source.serves("DE", Basis.LIFE_CYCLE)
+    path.write_text("zone,hour,value\nFR,2026-01-01T00:00Z,1\nDE,2026-01-01T00:00Z,2\n", encoding="utf-8")
+    assert source.serves("DE", Basis.LIFE_CYCLE)  # it may be
+    source.capabilities()
+    assert source.serves("DE", Basis.LIFE_CYCLE)
+    assert not source.serves("AQ", Basis.LIFE_CYCLE)
+    path.unlink()
+    assert not source.serves("AQ", Basis.LIFE_CYCLE)
+    assert source.serves("DE", Basis.LIFE_CYCLE)  # as last read
+
+
 def test_bad_rows_are_named_and_the_rest_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "hours.csv"
     bad = ["DE,2026-03-01T12:00Z,abc", "DE,2026-03-01T12:00Z,-1", "DE,yesterday,1", ",2026-03-01T12:00Z,1"]

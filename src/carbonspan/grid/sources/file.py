@@ -111,9 +111,9 @@ class FileSource:
         )
 
     def serves(self, zone: str, basis: Basis) -> bool:  # noqa: ARG002 - another basis is answered, and marked
-        """Return whether the file has the zone, as last read; `True` before it was."""
+        """Return whether the file has the zone, as last read; `True` before it was, and where it has changed since."""
         state = self._state
-        return bool(zone) and (state is None or any(known == zone for known, _ in state.series))
+        return bool(zone) and (state is None or any(known == zone for known, _ in state.series) or self._changed(state))
 
     def close(self) -> None:
         """Forget what was read."""
@@ -146,6 +146,12 @@ class FileSource:
         else:
             return state.series
         raise Unavailable(f"{self.name}: {self._path} cannot be read: {reason}", "check the option path")
+
+    def _changed(self, state: _State) -> bool:
+        try:
+            return self._files() != state.files
+        except OSError:
+            return False
 
     def _files(self) -> tuple[tuple[str, int, int], ...]:
         paths: Iterable[Path] = (self._path,)

@@ -8,7 +8,7 @@ All in UTC, where every hour has sixty minutes: a clock change neither doubles n
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,15 +70,18 @@ def floor(when: datetime) -> datetime:
 
 
 def minutes_between(starts: Iterable[datetime], usual: int) -> int:
-    """Return the length of the parts that start at these moments: the smallest distance, where it divides an hour.
+    """Return the length of the parts that start at these moments: the usual distance, where it divides an hour.
+
+    Not the smallest: one row too many would make parts of all hours, and too few of them for any hour.
 
     Args:
         starts: in any order.
         usual: the answer where they do not tell.
     """
     ordered = sorted(set(starts))
-    distances = [(after - before).total_seconds() for before, after in pairwise(ordered)]
-    minutes, rest = divmod(min(distances, default=0.0), _MINUTES)
+    distances = Counter((after - before).total_seconds() for before, after in pairwise(ordered))
+    most = max(distances.values(), default=0)
+    minutes, rest = divmod(min((each for each, times in distances.items() if times == most), default=0.0), _MINUTES)
     return int(minutes) if not rest and 0 < minutes <= _MINUTES and _MINUTES % minutes == 0 else usual
 
 
