@@ -182,7 +182,7 @@ class Refresher:
                 with suppress(queue.Empty):
                     self._take(self._queue.get(timeout=max(0.001, min(wait_s, POLL_S))))
                 wait_s = self.step()
-            except Exception as error:  # noqa: BLE001, PERF203 - a fault here must not end the refreshing
+            except BaseException as error:  # noqa: BLE001, PERF203 - a user's function may raise SystemExit, too
                 _log.warning("carbonspan: grid refresh of %s: %s", self.source.name, type(error).__qualname__)
                 wait_s = POLL_S
         self._tell()

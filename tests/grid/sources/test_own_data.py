@@ -319,3 +319,11 @@ def test_a_function_may_return_anything(returned: list[Any]) -> None:
     except GridError:
         return
     assert all(0 <= value.intensity_g_per_kwh <= 3000 for value in found)
+
+
+def test_a_function_that_wants_to_exit_is_a_source_that_fails() -> None:
+    def leaves(*_: object) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(Unavailable, match="the function raised SystemExit"):
+        FunctionSource(leaves).history("GB", START, START, Basis.LIFE_CYCLE)

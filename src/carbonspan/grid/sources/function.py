@@ -114,7 +114,7 @@ class FunctionSource:
             return list(islice(() if returned is None else returned, MAX_ROWS))
         except GridError as error:
             failed: GridError = error
-        except Exception as error:  # noqa: BLE001 - anything may come out of a user's function
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - anything may come out of a user's function
             failed = Unavailable(f"{self.name}: the function raised {type(error).__name__}", "try it by hand")
         raise failed  # outside, so that the user's exception and all it holds does not hang on it
 
