@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from carbonspan.enrich import Outcome, Road
 from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Attributor, Ledger, Reported
-from carbonspan.ledger.attribution import AGENT_SOURCES, FLAG, NOTHING
+from carbonspan.ledger.attribution import FLAG, NOTHING, TELLING
 from carbonspan.ledger.lineage import above_of, context_of, node_of
 from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
 from carbonspan.values import Role
@@ -92,12 +92,12 @@ class Step:
             footprint = self.road.of_usage(usage, attributes, *times_ns, resource)
         if role is Role.CONTAINER:
             return self._container(origin, attributes, above, (found.outcome, footprint, usage, *times_ns))
-        if role is Role.DUPLICATE:  # counted by another process
-            self.ledger.reported(above)
+        if usage is not None and role is Role.DUPLICATE:  # counted by another process
+            self.ledger.reported(above, usage.operation)
             extra = role_attributes(Role.DUPLICATE) | self.task(origin)
             return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
-        if role is Role.CACHED:
-            self.ledger.reported(above)
+        if usage is not None and role is Role.CACHED:
+            self.ledger.reported(above, usage.operation)
             _, labels = self._labels_of(origin, attributes, above)
             extra = cached_attributes(footprint) | self.root(span)
             return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
@@ -117,7 +117,7 @@ class Step:
         """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
         origin, above = self._above_of(span)
         verdict = self.ledger.inference(origin, Reported(footprint, scope, start_ns, end_ns), above)
-        if verdict is COUNTED and not above and AGENT_SOURCES[0] not in attributes and self._alone(origin):
+        if verdict is COUNTED and not above and attributes.keys().isdisjoint(TELLING) and self._alone(origin):
             extra: dict[str, Any] = {}
             if self._tells_more and is_root(span):
                 extra = task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
