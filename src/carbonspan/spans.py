@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from carbonspan.telemetry.journal import Note
 
 
+FORGOTTEN = "forgotten"
+"""Among the counts: calls that went for want of room. Another span of one that ends later is counted again."""
+
 AboveOf: TypeAlias = "Callable[[ReadableSpan], tuple[Any, tuple[Any, ...]]]"
 """Returns what stands for an ended span in the ledger, and for those above it, nearest first."""
 
@@ -59,8 +62,12 @@ class Step:
         self.writer = writer(settings.attributes)
         self.note = self._books.note
         self.swallow = self._books.swallow
-        self.counts = self._books.counts
         self.subscribe = self._books.subscribe
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many spans had each outcome; and how many calls were forgotten before their time, if any were."""
+        forgotten = self.ledger.calls.evicted
+        return {**self._books.counts(), **({FORGOTTEN: forgotten} if forgotten else {})}
 
     def settle(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Settled | None:
         """Return what an ended span with these attributes gets, `None` where it is no LLM span.
@@ -88,12 +95,14 @@ class Step:
         origin, above = self._above_of(span)
         role = Role.INFERENCE if usage is None else usage.role
         footprint = None
-        if usage is not None and role in {Role.CONTAINER, Role.CACHED}:
+        if usage is not None and role is not Role.INFERENCE:
             footprint = self.road.of_usage(usage, attributes, *times_ns, resource)
         if role is Role.CONTAINER:
             return self._container(origin, attributes, above, (found.outcome, footprint, usage, *times_ns))
         if usage is not None and role is Role.DUPLICATE:  # counted by another process
-            self.ledger.reported(above, usage.operation)
+            scope = span.instrumentation_scope
+            reported = Reported(footprint, scope.name if scope else "", *times_ns) if footprint else None
+            self.ledger.reported(above, usage.operation, reported)
             extra = role_attributes(Role.DUPLICATE) | self.task(origin)
             return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
         if usage is not None and role is Role.CACHED:
@@ -162,6 +171,7 @@ class Step:
             attribution, labels = self._labels_of(origin, attributes, above)
             if self._tells_more:
                 extra.update(attribution.attributes())
+                self.ledger.flagged(above, attribution.flags)
             outcome = Outcome.CONTAINER_USAGE
         else:
             footprint = None

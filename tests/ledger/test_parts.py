@@ -28,7 +28,7 @@ from opentelemetry.trace import SpanContext, set_span_in_context
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, Counted, estimate
 from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Reported
 from carbonspan.ledger.arrivals import Arrivals
-from carbonspan.ledger.calls import Calls
+from carbonspan.ledger.calls import MAX_CALLS, Calls
 from carbonspan.ledger.handled import Handled
 from carbonspan.ledger.lineage import MAX_DEPTH, MAX_ENDED, ancestors
 from carbonspan.ledger.sums import ExactSum
@@ -258,6 +258,49 @@ def test_an_embedding_that_is_not_counted_leaves_the_chat_above_it_counted(more:
     with tracer.start_as_current_span("chat", attributes=CHAT):
         provider.get_tracer("litellm").start_span("embeddings", attributes=EMBEDDING | more).end()
     assert processor.counts() == {role: 1, "enriched": 1}
+
+
+def test_a_sibling_of_a_call_that_a_gateway_counts_is_a_duplicate_too() -> None:
+    processor = CarbonSpanProcessor(counted_elsewhere="gateway.internal")
+    provider, _ = pipeline(processor)
+    one = provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"server.address": "gateway.internal"})
+    other = provider.get_tracer("openinference.instrumentation.openai").start_span("ChatCompletion", attributes=CHAT)
+    one.end()
+    other.end()
+    assert processor.counts() == {"duplicate": 2}
+
+
+def test_calls_forgotten_for_want_of_room_are_among_the_counts() -> None:
+    processor = CarbonSpanProcessor(metrics=False)
+    provider, exporter = pipeline(processor)
+    exporter.shutdown()
+    tracer = provider.get_tracer(SCOPE)
+    for n in range(MAX_CALLS + 10):
+        tracer.start_span("chat", attributes=CHAT | {"gen_ai.response.id": f"r{n}"}).end()
+    assert processor.counts() == {"enriched": MAX_CALLS + 10, "forgotten": 10}
+
+
+def test_calls_without_an_id_that_go_while_they_may_be_tied_are_counted() -> None:
+    calls = Calls(capacity=3)
+    for n in range(5):  # all at one time, of different tokens
+        calls.judge(reported(out=300 + n))
+    assert calls.evicted == 2
+    for n in range(20):  # of equal tokens, one after the other: none of those that go is missed
+        calls.judge(reported(start_ns=20 * n, out=304))
+    assert calls.evicted == 2
+    for _ in range(20):
+        calls.judge(reported(start_ns=1000, out=304))
+    assert calls.evicted > 2
+
+
+def test_the_flags_of_a_container_that_is_counted_are_on_the_root() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor())
+    tracer = provider.get_tracer(SCOPE)
+    with tracer.start_as_current_span("root"):
+        agent = CHAT | {"gen_ai.operation.name": "invoke_agent"}
+        with tracer.start_as_current_span("agent", attributes=agent) as span:
+            span.add_event("feature_flag.evaluation", {"feature_flag.key": "new", "feature_flag.variant": "on"})
+    assert [(span.attributes or {})["carbon.flag.new"] for span in exporter.get_finished_spans()] == ["on", "on"]
 
 
 def test_a_tool_at_the_root_has_the_total_of_what_it_called() -> None:

@@ -82,10 +82,19 @@ class Ledger:
                 lineage.count_as(span, kind)
             return verdict
 
-    def reported(self, above: Sequence[Any], operation: str) -> None:
-        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call."""
+    def reported(self, above: Sequence[Any], operation: str, elsewhere: Reported | None = None) -> None:
+        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call.
+
+        Args:
+            above: Its ancestors.
+            operation: What it did.
+            elsewhere: What it says of a call that another process counts: its siblings here are not counted, either.
+        """
+        kind = _kind(operation)
         with self._lock:
-            self._report(above, _kind(operation))
+            self._report(above, kind)
+            if elsewhere is not None:
+                self.calls.judge(elsewhere, ties=kind is _ANSWER)
 
     def container(self, span: Any, footprint: Footprint | None, start_ns: int, above: Sequence[Any]) -> str:
         """Return whether a container's own usage counts: it does where nothing below it has reported any.

@@ -147,8 +147,13 @@ class Calls:
         if alike is not None:
             alike.append(call)
             if len(alike) > _MAX_ALIKE:
-                del alike[0]
+                self._let_go(alike.pop(0), call)
             return
         self._by_tokens[key] = [call]
         if len(self._by_tokens) > self._capacity:
-            self._by_tokens.popitem(last=False)
+            for gone in self._by_tokens.popitem(last=False)[1]:
+                self._let_go(gone, call)
+
+    def _let_go(self, gone: _Call, call: _Call) -> None:
+        # Only a span that overlaps is tied by tokens: of those that were over before, none is missed.
+        self.evicted += not gone.response_id and gone.end_ns > call.start_ns
