@@ -223,7 +223,7 @@ def test_children_of_a_span_that_is_only_recorded() -> None:
         pipeline.tracer.start_as_current_span("POST") as http,
     ):
         assert call.is_recording()
-        assert not http.is_recording()
+        assert http.is_recording()  # or what stands below it would not be known to be the agent's
         assert not http.get_span_context().trace_flags.sampled
         assert http.get_span_context().trace_id == call.get_span_context().trace_id
     assert pipeline.carbon.counts() == {"enriched": 1, "container": 1}
@@ -378,3 +378,17 @@ def test_parentbased_always_off_by_name_counts_and_exports_nothing() -> None:
     pipeline.tracer.start_span("chat gpt-4o", attributes={**REQUEST, **USAGE}).end()
     assert pipeline.carbon.counts() == {"enriched": 1}
     assert pipeline.exported() == 0
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, CarbonSampler(ALWAYS_OFF), CarbonSampler(TraceIdRatioBased(0.01))])
+def test_an_agent_is_no_call_of_its_own_where_spans_between_are_dropped(sampler: Sampler) -> None:
+    pipeline = Pipeline(sampler)
+    agent: dict[str, Any] = {**REQUEST, **USAGE, "gen_ai.operation.name": "invoke_agent"}
+    for _ in range(20):
+        with (
+            pipeline.tracer.start_as_current_span("invoke_agent travel", attributes=agent),
+            pipeline.tracer.start_as_current_span("my step"),
+            pipeline.tracer.start_as_current_span("another"),
+        ):
+            pipeline.tracer.start_span("chat gpt-4o", attributes={**REQUEST, **USAGE}).end()
+    assert pipeline.carbon.counts() == {"enriched": 20, "container": 20}

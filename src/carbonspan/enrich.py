@@ -16,7 +16,7 @@ from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.grid.report import NOTHING
 from carbonspan.lanes import Kind, Lanes
 from carbonspan.settings import warn_once
-from carbonspan.telemetry.attributes import EMISSIONS, ROLE
+from carbonspan.telemetry.attributes import marked
 from carbonspan.telemetry.cost import NAMES as COST_NAMES
 from carbonspan.values import Role
 
@@ -188,7 +188,7 @@ class Road:
         usage = usages.read(attributes, scope)
         if usage is None:
             return None
-        if EMISSIONS in attributes or ROLE in attributes:
+        if marked(attributes):
             return Enrichment(Outcome.ALREADY, usage)
         if usage.role is not Role.INFERENCE or usage.problem:
             return Enrichment(usage.problem if usage.role is Role.INFERENCE else usage.role.value, usage)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import weakref
 from contextlib import suppress
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -21,10 +23,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from carbonspan.enrich import Outcome
 from carbonspan.grid.report import TIMEOUT_S
-from carbonspan.ledger import Arrivals
+from carbonspan.ledger import Arrivals, handled
 from carbonspan.settings import Settings, check_environment
 from carbonspan.spans import Step
-from carbonspan.telemetry.attributes import EMISSIONS, ROLE
+from carbonspan.telemetry.attributes import marked
 from carbonspan.telemetry.writeback import UNLIMITED, fitting
 
 if TYPE_CHECKING:
@@ -91,6 +93,15 @@ class CarbonSpanExporter(_Around):
         self._step = Step(Settings.resolve(options, os.environ), meter_provider, self._arrivals)
         # The limits a provider was given in code are not public: these are the environment's, and the SDK's defaults.
         self._limits = SpanLimits()
+        self._renew_lock()
+        if hasattr(os, "register_at_fork"):
+            # A child must not inherit a lock that another thread of the parent held at the fork.
+            renew = weakref.WeakMethod(self._renew_lock)
+            os.register_at_fork(after_in_child=lambda: (method := renew()) and method())
+
+    def _renew_lock(self) -> None:
+        # SimpleSpanProcessor exports from every thread that ends a span. Never held while the inner exporter works.
+        self._lock = threading.RLock()
 
     @property
     def settings(self) -> Settings:
@@ -125,19 +136,20 @@ class CarbonSpanExporter(_Around):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""
-        for span in spans:
-            with suppress(Exception):  # what is wrong with a span shows again, and is counted, when it is handled
-                self._arrivals.expect(span)
-        exported = [self._handle(span) for span in spans]
-        for span in spans:
-            with suppress(Exception):
-                self._arrivals.leave(span)
+        with self._lock:
+            for span in spans:
+                with suppress(Exception):  # what is wrong with a span shows again, and is counted, when it is handled
+                    self._arrivals.expect(span)
+            exported = [self._handle(span) for span in spans]
+            for span in spans:
+                with suppress(Exception):
+                    self._arrivals.leave(span)
         return super().export(exported)
 
     def _handle(self, span: ReadableSpan) -> ReadableSpan:
         try:
             attributes: dict[str, Any] = dict(span.attributes or {})
-            if EMISSIONS in attributes or ROLE in attributes:
+            if marked(attributes) or span.context in handled:
                 self._step.note((Outcome.ALREADY, None, None, 0, 0), False, attributes, None, ())  # noqa: FBT003 - nothing was missed
                 return span
             settled = self._step.settle(span, attributes)

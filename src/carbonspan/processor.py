@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from carbonspan.enrich import Outcome
 from carbonspan.grid.report import TIMEOUT_S
-from carbonspan.ledger import node_of, started
+from carbonspan.ledger import handled, node_of, started
 from carbonspan.settings import Settings
 from carbonspan.spans import Step
-from carbonspan.telemetry import Path, facts, path, read, replace, write
+from carbonspan.telemetry import Path, facts, marked, path, read, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ class CarbonSpanProcessor(SpanProcessor):
                         write(span, new)
                 return
             scope, start_ns, end_ns, resource, context = facts(span)
+            if handled and context in handled:
+                self._note((Outcome.ALREADY, None, None, start_ns, end_ns), False, attributes, context, ())  # noqa: FBT003 - nothing was missed
+                return
             known = self._known(attributes, scope, start_ns, end_ns, resource)
             if known is None:
                 self._long_way(span, attributes, self._step.settle(span, attributes))
@@ -140,7 +144,9 @@ class CarbonSpanProcessor(SpanProcessor):
             self._step.swallow(error)
 
     def _long_way(self, span: ReadableSpan, attributes: Mapping[str, Any], settled: Settled | None) -> None:
+        new: Mapping[str, Any] = self._step.root(span) if settled is None else self._step.additions(settled)
+        missed = write(span, new) if new and self._writes else 0
         if settled is not None:
-            new = self._step.additions(settled) if self._writes else {}
-            missed = write(span, new) if new else 0
+            if missed and not marked(read(span)):
+                handled.add(span.context)
             self._note(settled.note, missed > 0, attributes, span.context, settled.labels)

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.environment_variables import OTEL_TRACES_SAMPLER_ARG
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
@@ -19,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
+from opentelemetry.trace import get_current_span
 
 from carbonspan.usage.dialects import MARKERS
 from carbonspan.usage.operations import BY_SPELLING
@@ -86,7 +88,9 @@ class CarbonSampler(Sampler):
         more = () if trace_state is None else (trace_state,)  # the SDK gives none, and a sampler may not take any
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, *more)
         try:
-            if result.decision is not Decision.DROP or not (self._every or _is_llm(name, attributes)):
+            if result.decision is not Decision.DROP:
+                return result
+            if not (self._every or _is_llm(name, attributes) or _is_below_kept(parent_context)):
                 return result
             kept = {**(attributes or {}), **(result.attributes or {})}
             return SamplingResult(Decision.RECORD_ONLY, kept, result.trace_state)
@@ -105,6 +109,15 @@ def _is_llm(name: str, attributes: Attributes) -> bool:
     return (
         name.partition(" ")[0] in _OPERATIONS or name.rpartition(".")[2] in _OPERATIONS or name.startswith(_BEGINNINGS)
     )
+
+
+def _is_below_kept(parent_context: Context | None) -> bool:
+    """Return whether a span about to start stands below one that is recorded, and not exported.
+
+    A dropped span in between would part a container from its calls, and the container would be counted beside them.
+    """
+    parent = get_current_span(parent_context)
+    return isinstance(parent, ReadableSpan) and not parent.get_span_context().trace_flags.sampled
 
 
 # By name: OTEL_TRACES_SAMPLER=carbon_parentbased_traceidratio, OTEL_TRACES_SAMPLER_ARG=0.01

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.enrich import Outcome, Road
 from carbonspan.ledger import CACHED, COUNTED, DUPLICATE, Attributor, Ledger
-from carbonspan.ledger.attribution import AGENT_SOURCES, FLAG, NOTHING
+from carbonspan.ledger.attribution import FLAG, NOTHING, TELLING
 from carbonspan.ledger.lineage import above_of, alone
 from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
 from carbonspan.values import Role
@@ -90,16 +90,18 @@ class Step:
         origin, above = self._above_of(span)
         role = Role.INFERENCE if usage is None else usage.role
         footprint = None
-        if usage is not None and role in {Role.CONTAINER, Role.CACHED}:
+        if usage is not None and role is not Role.INFERENCE:
             footprint = self.road.of_usage(usage, attributes, *times_ns, resource)
         if role is Role.CONTAINER:
             return self._container(origin, attributes, above, (found.outcome, footprint, usage, *times_ns))
-        if role is Role.DUPLICATE:  # counted by another process
-            self.ledger.reported(above)
+        if usage is not None and role is Role.DUPLICATE:  # counted by another process
+            scope = span.instrumentation_scope
+            reported = (footprint, scope.name if scope else "", *times_ns) if footprint else None
+            self.ledger.reported(above, usage.operation, reported)
             extra = role_attributes(Role.DUPLICATE) | self.task(origin)
             return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
-        if role is Role.CACHED:
-            self.ledger.reported(above)
+        if usage is not None and role is Role.CACHED:
+            self.ledger.reported(above, usage.operation)
             _, labels = self._labels_of(origin, attributes, above)
             extra = cached_attributes(footprint) | self.root(span)
             return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
@@ -118,7 +120,7 @@ class Step:
     ) -> Settled:
         """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
         # Most bare calls have nothing above to inherit from, nothing to name, and nothing to add up.
-        bare = self._names_agents_alone and alone(span) and AGENT_SOURCES[0] not in attributes
+        bare = self._names_agents_alone and alone(span) and attributes.keys().isdisjoint(TELLING)
         where = (span, ()) if bare else self._above_of(span)
         verdict = self.ledger.inference(where[0], (footprint, scope, start_ns, end_ns), where[1])
         note: Note = (outcome, footprint, None, start_ns, end_ns)
@@ -165,6 +167,7 @@ class Step:
             attribution, labels = self._labels_of(origin, attributes, above)
             if self._tells_more:
                 extra.update(attribution.attributes())
+                self.ledger.flagged(above, attribution.flags)
             outcome = Outcome.CONTAINER_USAGE
         else:
             footprint = None

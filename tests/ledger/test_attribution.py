@@ -195,6 +195,16 @@ def test_flags_as_attributes_and_the_nearest_wins() -> None:
     assert own["team"] == "own"
 
 
+def test_a_call_that_stands_alone_says_itself_whose_it_was() -> None:
+    pipeline = Pipeline()
+    for name in ("gen_ai.agent.name", "agent.name", "agent_name"):
+        pipeline.chat(**{name: "travel"})
+    pipeline.chat(**{"feature_flag.key": "new", "feature_flag.variant": "on"})
+    spans = pipeline.spans()
+    assert [span.get("carbon.agent.name") for span in spans] == ["travel"] * 3 + [None]
+    assert spans[-1]["carbon.flag.new"] == "on"
+
+
 def test_baggage_gives_flags_and_named_cohorts_and_nothing_else() -> None:
     pipeline = Pipeline(cohorts=["team"], flags=["plain"])
     carried = baggage.set_baggage("feature_flag.f", "on")

@@ -8,7 +8,10 @@ import gc
 import logging
 import math
 import random
+import sys
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -20,14 +23,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import SpanContext, set_span_in_context
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, Counted, estimate
 from carbonspan.ledger import CACHED, COUNTED, DUPLICATE
 from carbonspan.ledger.arrivals import Arrivals
-from carbonspan.ledger.calls import Calls, Reported
-from carbonspan.ledger.lineage import MAX_ENDED, ancestors
+from carbonspan.ledger.calls import MAX_CALLS, Calls, Reported
+from carbonspan.ledger.handled import Handled
+from carbonspan.ledger.lineage import MAX_DEPTH, MAX_ENDED, ancestors
 from carbonspan.ledger.sums import ExactSum
+from carbonspan.telemetry.journal import CAPACITY
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT: dict[str, Any] = {
@@ -136,7 +141,7 @@ def test_calls_alike_are_bounded() -> None:
         calls.judge(reported("", i))
         calls.judge(reported("", i, out=i))
     assert len(calls) <= 10
-    assert max(map(len, calls._by_tokens.values())) <= 8
+    assert max(map(len, calls._by_tokens.values())) <= 64
 
 
 def test_work_that_goes_on_below_a_call_that_has_ended_is_its_own() -> None:
@@ -208,6 +213,196 @@ def test_a_loop_that_starts_each_step_below_the_last_keeps_no_chain() -> None:
     gc.collect()
     assert longest <= MAX_ENDED
     assert first() is None
+
+
+def test_a_chain_of_spans_that_overlap_is_bounded() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor())
+    exporter.shutdown()  # keeps nothing
+    tracer = provider.get_tracer(SCOPE)
+    started: list[weakref.ref[Any]] = []
+    span: Any = tracer.start_span("step")
+    for _ in range(20 * MAX_DEPTH):
+        following = tracer.start_span("step", set_span_in_context(span))
+        span.end()  # only once the next one has begun
+        span = following
+        started.append(weakref.ref(span))
+    gc.collect()
+    assert sum(one() is not None for one in started) <= 2 * MAX_DEPTH
+    assert list(ancestors(span))
+
+
+def test_spans_that_never_end_keep_no_chain_without_end() -> None:
+    provider, _ = pipeline(CarbonSpanProcessor())
+    tracer = provider.get_tracer(SCOPE)
+    span: Any = tracer.start_span("step")
+    first = weakref.ref(span)
+    for _ in range(1100):
+        span = tracer.start_span("step", set_span_in_context(span))
+    gc.collect()
+    assert first() is None
+
+
+def test_a_deep_recursion_adds_up_to_its_root() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor())
+    tracer = provider.get_tracer(SCOPE)
+    spans: list[Any] = [tracer.start_span("root")]
+    for _ in range(3 * MAX_DEPTH):
+        spans.append(tracer.start_span("step", set_span_in_context(spans[-1])))
+    tracer.start_span("chat", set_span_in_context(spans[MAX_DEPTH - 1]), attributes=CHAT).end()
+    for span in reversed(spans):
+        span.end()
+    assert (exporter.get_finished_spans()[-1].attributes or {})["carbon.task.inferences"] == 1
+
+
+EMBEDDING: dict[str, Any] = {
+    "gen_ai.operation.name": "embeddings",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "text-embedding-3-small",
+    "gen_ai.usage.input_tokens": 8,
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "role"),
+    [({"litellm.cache_hit": True}, "cached"), ({"server.address": "gateway.internal"}, "duplicate")],
+)
+def test_an_embedding_that_is_not_counted_leaves_the_chat_above_it_counted(more: dict[str, Any], role: str) -> None:
+    processor = CarbonSpanProcessor(counted_elsewhere="gateway.internal")
+    provider, _ = pipeline(processor)
+    tracer = provider.get_tracer(SCOPE)
+    with tracer.start_as_current_span("chat", attributes=CHAT):
+        provider.get_tracer("litellm").start_span("embeddings", attributes=EMBEDDING | more).end()
+    assert processor.counts() == {role: 1, "enriched": 1}
+
+
+def test_a_sibling_of_a_call_that_a_gateway_counts_is_a_duplicate_too() -> None:
+    processor = CarbonSpanProcessor(counted_elsewhere="gateway.internal")
+    provider, _ = pipeline(processor)
+    one = provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"server.address": "gateway.internal"})
+    other = provider.get_tracer("openinference.instrumentation.openai").start_span("ChatCompletion", attributes=CHAT)
+    one.end()
+    other.end()
+    assert processor.counts() == {"duplicate": 2}
+
+
+def test_calls_forgotten_for_want_of_room_are_among_the_counts() -> None:
+    processor = CarbonSpanProcessor(metrics=False)
+    provider, exporter = pipeline(processor)
+    exporter.shutdown()
+    tracer = provider.get_tracer(SCOPE)
+    for n in range(MAX_CALLS + 10):
+        tracer.start_span("chat", attributes=CHAT | {"gen_ai.response.id": f"r{n}"}).end()
+    assert processor.counts() == {"enriched": MAX_CALLS + 10, "evicted": 10}
+
+
+def test_calls_without_an_id_that_go_while_they_may_be_tied_are_counted() -> None:
+    calls = Calls(capacity=3)
+    for n in range(5):  # all at one time, of different tokens
+        calls.judge(reported(out=300 + n))
+    assert calls.evicted == 2
+    for n in range(20):  # of equal tokens, one after the other: none of those that go is missed
+        calls.judge(reported(start_ns=20 * n, out=304))
+    assert calls.evicted == 2
+    for _ in range(20):
+        calls.judge(reported(start_ns=1000, out=304))
+    assert calls.evicted > 2
+
+
+def test_the_flags_of_a_container_that_is_counted_are_on_the_root() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor())
+    tracer = provider.get_tracer(SCOPE)
+    with tracer.start_as_current_span("root"):
+        agent = CHAT | {"gen_ai.operation.name": "invoke_agent"}
+        with tracer.start_as_current_span("agent", attributes=agent) as span:
+            span.add_event("feature_flag.evaluation", {"feature_flag.key": "new", "feature_flag.variant": "on"})
+    assert [(span.attributes or {})["carbon.flag.new"] for span in exporter.get_finished_spans()] == ["on", "on"]
+
+
+def test_a_tool_at_the_root_has_the_total_of_what_it_called() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor())
+    tracer = provider.get_tracer(SCOPE)
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+    with tracer.start_as_current_span("execute_tool search", attributes=tool):
+        tracer.start_span("chat", attributes=CHAT).end()
+    assert (exporter.get_finished_spans()[-1].attributes or {})["carbon.task.inferences"] == 1
+
+
+def test_spans_without_room_for_a_mark_are_counted_once() -> None:
+    full = {f"user.{n}": n for n in range(128 - len(CHAT))} | CHAT
+    first, second = CarbonSpanProcessor(), CarbonSpanProcessor()
+    exporters = [CarbonSpanExporter(InMemorySpanExporter()) for _ in range(2)]
+    provider, _ = pipeline(first, second, *map(SimpleSpanProcessor, exporters))
+    provider.get_tracer(SCOPE).start_span("chat", attributes=full).end()
+    assert first.counts() == {"enriched": 1, "attribute_limit": 1}
+    assert [second.counts(), *(one.counts() for one in exporters)] == [{"already_enriched": 1}] * 3
+
+
+def test_what_is_handled_without_a_mark_is_bounded() -> None:
+    handled = Handled(capacity=3)
+    contexts = [SpanContext(1, n, is_remote=False) for n in range(1, 6)]
+    for one in contexts:
+        handled.add(one)
+    handled.add(None)
+    assert len(handled) == 3
+    assert [one in handled for one in (*contexts, None)] == [False, False, True, True, True, False]
+
+
+def test_an_exporter_adds_up_what_threads_end_at_once() -> None:
+    inner = InMemorySpanExporter()
+    provider, _ = pipeline(SimpleSpanProcessor(CarbonSpanExporter(inner)))
+    tracer = provider.get_tracer(SCOPE)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(200):
+                root = tracer.start_span("root")
+                below, together = set_span_in_context(root), threading.Barrier(8)
+
+                def call(n: int, below: Any = below, together: Any = together) -> None:
+                    span = tracer.start_span("chat", below, attributes=CHAT | {"gen_ai.usage.output_tokens": n + 1})
+                    together.wait()
+                    span.end()
+
+                list(pool.map(call, range(8)))
+                root.end()
+    finally:
+        sys.setswitchinterval(interval_s)
+    roots = [span.attributes or {} for span in inner.get_finished_spans() if span.name == "root"]
+    assert {one["carbon.task.inferences"] for one in roots} == {8}
+
+
+def test_a_slow_subscriber_holds_no_span_up(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("carbonspan.telemetry.books._MAX_UNTOLD", 50)
+    here, told, go_on = threading.get_ident(), [], threading.Event()
+
+    def slow(counted: Counted) -> None:
+        told.append((threading.get_ident(), counted))
+        assert go_on.wait(60)
+
+    processor = CarbonSpanProcessor(metrics=False)
+    processor.subscribe(slow)
+    provider, exporter = pipeline(processor)
+    exporter.shutdown()
+    tracer = provider.get_tracer(SCOPE)
+    for _ in range(CAPACITY + 500):
+        tracer.start_span("chat", attributes=CHAT).end()
+    assert here not in {thread for thread, _ in told}  # nor does this test come to its end if it is
+    go_on.set()
+    counts = processor.counts()
+    assert counts["enriched"] == CAPACITY + 500
+    assert counts["error"] > 0
+    assert caplog.text.count("untold to a subscriber") == 1
+
+
+def test_a_subscriber_is_told_labels_that_are_no_or_zero() -> None:
+    processor = CarbonSpanProcessor(cohorts="paying,level,none")
+    got: list[Counted] = []
+    processor.subscribe(got.append)
+    provider, _ = pipeline(processor)
+    provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"paying": False, "level": 0}).end()
+    processor.counts()
+    assert [one.labels for one in got] == [{"paying": False, "level": 0}]
 
 
 def test_two_processors_count_once() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from carbonspan import estimate
 from carbonspan.telemetry import cost
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from carbonspan.footprint import Footprint
 
 AT = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -146,3 +149,19 @@ def test_without_the_package_there_is_no_list_price(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("carbonspan.telemetry.cost.find_spec", lambda _name: None)
     prices = cost.Prices()
     assert (prices.installed, prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True)) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["raise ImportError('broken')", "", "def calc_price(*_, **__): raise TypeError('changed')"]
+)
+def test_a_package_that_fails_takes_no_grams_with_it(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "genai_prices.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "genai_prices")
+    prices = cost.Prices()
+    for model in ("gpt-4o", "gpt-5"):
+        assert prices.usd(footprint(model, "openai"), AT_NS, idle=True) is None
+    assert caplog.text.count("genai-prices fails") == 1
+    monkeypatch.delitem(sys.modules, "genai_prices", raising=False)

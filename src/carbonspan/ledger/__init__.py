@@ -8,6 +8,7 @@ from carbonspan.ledger.arrivals import Arrivals
 from carbonspan.ledger.attribution import Attribution, Attributor
 from carbonspan.ledger.book import Ledger
 from carbonspan.ledger.calls import CACHED, COUNTED, DUPLICATE
+from carbonspan.ledger.handled import handled
 from carbonspan.ledger.lineage import node_of, started
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Attribution",
     "Attributor",
     "Ledger",
+    "handled",
     "node_of",
     "started",
 ]

@@ -38,7 +38,7 @@ class Arrival:
 
 
 class Arrivals:
-    """The spans of one exporter. Not for two threads at a time: exporters are called one batch after the other."""
+    """The spans of one exporter. Not for two threads at a time: its exporter sees to that."""
 
     def __init__(self, capacity: int = MAX_SPANS) -> None:
         self._spans: OrderedDict[Key, Arrival] = OrderedDict()

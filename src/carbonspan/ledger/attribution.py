@@ -28,6 +28,8 @@ _EVENTS = frozenset({"feature_flag.evaluation", "feature_flag"})
 _BAGGAGE_PREFIX = "feature_flag."
 _KEY = "feature_flag.key"
 _VARIANTS = ("feature_flag.result.variant", "feature_flag.variant", "feature_flag.result.value", "feature_flag.value")
+TELLING = frozenset({*AGENT_SOURCES, _KEY})
+"""Attributes of an inference's own that say whose it was."""
 MAX_FLAGS = 16
 """Flags written on a span; an application may evaluate hundreds. Those that the settings name come first."""
 MAX_CHARACTERS = 128
@@ -95,8 +97,8 @@ class Attributor:
         """
         context = lineage.context_of(span)
         carried = baggage.get_all(context) if context else {}
-        if not above and not carried and not getattr(span, "_events", None):  # alone: nothing to inherit
-            return NOTHING
+        if not above and not carried and not getattr(span, "_events", None) and attributes.keys().isdisjoint(TELLING):
+            return NOTHING  # alone: nothing to inherit
         held = [_attributes(ancestor) for ancestor in above]
         flags = self._flags_of((span, *above), (attributes, *held), carried)
         cohorts: dict[str, Any] = {}

@@ -36,6 +36,10 @@ _ENCODING = frozenset({"embeddings", "rerank"})
 _ANSWER, _ENCODED = "answer", "encoded"
 
 
+def _kind(operation: str) -> str:
+    return _ENCODED if operation in _ENCODING else _ANSWER
+
+
 class Ledger:
     """What one processor has counted. Takes a lock of its own, for microseconds, and never over I/O."""
 
@@ -60,7 +64,7 @@ class Ledger:
             above: Its ancestors, nearest first.
         """
         footprint, _, start_ns, _ = reported
-        kind = _ENCODED if footprint.shared.usage.operation in _ENCODING else _ANSWER
+        kind = _kind(footprint.shared.usage.operation)
         with self._lock:
             own = lineage.node_of(span)
             if (own is not None and kind in own.covered) or (
@@ -78,10 +82,19 @@ class Ledger:
                 lineage.count_as(span, kind)
             return verdict
 
-    def reported(self, above: Sequence[Any]) -> None:
-        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call."""
+    def reported(self, above: Sequence[Any], operation: str, elsewhere: Reported | None = None) -> None:
+        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call.
+
+        Args:
+            above: Its ancestors.
+            operation: What it did.
+            elsewhere: What it says of a call that another process counts: its siblings here are not counted, either.
+        """
+        kind = _kind(operation)
         with self._lock:
-            self._report(above, _ANSWER)
+            self._report(above, kind)
+            if elsewhere is not None:
+                self.calls.judge(elsewhere, ties=kind is _ANSWER)
 
     def container(self, span: Any, footprint: Footprint | None, start_ns: int, above: Sequence[Any]) -> str:
         """Return whether a container's own usage counts: it does where nothing below it has reported any.

@@ -22,7 +22,7 @@ MAX_AGE_NS = 3_600_000_000_000
 """How long an answer is remembered, by the spans' own time: an hour. Two spans of one call are seconds apart; an answer
 from a cache may come later, and is then counted as an inference of its own."""
 _MAX_SCOPES = 64
-_MAX_ALIKE = 8  # calls of equal tokens among which a span without an id is looked for, the last ones first
+_MAX_ALIKE = 64  # calls of equal tokens among which a span without an id is looked for, the last ones first
 
 # Verdicts on a span that reports usage. Texts, not an Enum: looking a member up runs Python code, on 3.11.
 COUNTED: Final = "counted"
@@ -153,8 +153,13 @@ class Calls:
         if alike is not None:
             alike.append(call)
             if len(alike) > _MAX_ALIKE:
-                del alike[0]
+                self._let_go(alike.pop(0), call)
             return
         self._by_tokens[key] = [call]
         if len(self._by_tokens) > self._capacity:
-            self._by_tokens.popitem(last=False)
+            for gone in self._by_tokens.popitem(last=False)[1]:
+                self._let_go(gone, call)
+
+    def _let_go(self, gone: _Call, call: _Call) -> None:
+        # Only a span that overlaps is tied by tokens: of those that were over before, none is missed.
+        self.evicted += not gone.response_id and gone.end_ns > call.start_ns

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 # The names under which it hangs there.
 _CONTEXT, _NODE, _HOPS = "_carbonspan_context", "_carbonspan_node", "_carbonspan_hops"
-_COUNTED = "_carbonspan_counted"
+_COUNTED, _DEPTH = "_carbonspan_counted", "_carbonspan_depth"
 
 MAX_DEPTH = 64
 """Ancestors looked at. Deeper traces are broken ones (a loop that starts each step below the last)."""
 MAX_ENDED = 16
 """Ancestors in a row that had ended when their child started; beyond, a span forgets where it came from. Without this a
 program that starts each step below the one before would keep every span it ever made."""
+
+_DEEPEST = 1024
+"""Spans in a row, each begun below the one before; beyond, a span forgets where it came from. The same with spans that
+overlap: a task that starts the next one and then ends never has an ancestor in a row that had ended."""
 
 
 class Node:
@@ -79,9 +83,24 @@ def started(span: Any, parent_context: Context | None, *, copies: bool) -> None:
         if hops > MAX_ENDED:
             return
         span._carbonspan_hops = hops  # noqa: SLF001 - ours
+    depth = getattr(parent, _DEPTH, 0) + 1
+    if depth % MAX_DEPTH == 0 and not _let_go(parent, depth):
+        return
+    span._carbonspan_depth = depth  # noqa: SLF001 - ours
     span._carbonspan_context = context  # noqa: SLF001 - ours
     if copies:
         _by_id[span.context.span_id] = span
+
+
+def _let_go(parent: Any, depth: int) -> bool:
+    """Let a span that has ended, far above one that starts, go of its own ancestors; return whether to go on below it.
+
+    None that starts here looks that far. Where all are still live, as in a deep recursion, they are kept.
+    """
+    farthest = (parent, *ancestors(parent))[-1]
+    if getattr(farthest, "_end_time", None) is not None:
+        farthest._carbonspan_context = None  # noqa: SLF001 - ours
+    return depth < _DEEPEST
 
 
 def live(span: ReadableSpan) -> Any:

@@ -27,6 +27,12 @@ ROLE = "carbon.role"
 # The attribute that says a span has been counted: processor, exporter and replays look for it.
 EMISSIONS = "carbon.emissions.grams"
 
+
+def marked(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a span says by its attributes that it was handled."""
+    return EMISSIONS in attributes or ROLE in attributes
+
+
 BOUNDARY = "inference: server energy x PUE, operational + embodied; no training, network or client"
 NATURE = "estimated"
 

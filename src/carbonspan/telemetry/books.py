@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.telemetry import cost
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from carbonspan.footprint import Footprint
     from carbonspan.telemetry.grid_metrics import Grid
     from carbonspan.telemetry.journal import Note
+
+
+# Inferences that wait for a subscriber who is slower than spans come; what comes beyond is not told, and counted.
+_MAX_UNTOLD = 5000
 
 
 class Counted(NamedTuple):
@@ -61,6 +68,14 @@ class Books:
         self._evicted = evicted
         self._evicted_noted = 0
         self._subscribers: tuple[Callable[[Counted], None], ...] = ()
+        self._untold: deque[tuple[Entry, Footprint]] = deque()
+        if hasattr(os, "register_at_fork"):
+            # What waited is the parent's to tell.
+            forget = weakref.WeakMethod(self._forget)
+            os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    def _forget(self) -> None:
+        self._untold.clear()
 
     def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
         """Have `subscriber` called with every inference that is counted from now on; return how to end that.
@@ -109,7 +124,13 @@ class Books:
             self._count(EVICTED, forgotten)
         self._tally.count(outcome, limited=entry.limited)
         if footprint is not None and outcome != CACHED and self._subscribers:
-            self._tell(entry, footprint)
+            # Whoever ends a span must not wait for a subscriber: the next who may tells it.
+            if len(self._untold) < _MAX_UNTOLD:
+                self._untold.append((entry, footprint))
+            else:
+                self.swallow(OverflowError(), "left inferences untold to a subscriber, which is too slow")
+            if idle:
+                self._tell_all()
         if self._instruments is None:
             return
         self._instruments.count(outcome)
@@ -123,10 +144,19 @@ class Books:
         if self._instruments is not None:
             self._instruments.count(outcome, times)
 
+    def _tell_all(self) -> None:
+        while self._untold:
+            try:
+                one = self._untold.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._tell(*one)
+
     def _tell(self, entry: Entry, footprint: Footprint) -> None:
         _, _, _, start_ns, end_ns = entry.note
         context = entry.context
-        labels = {name: value for name, value in zip(self._labels, entry.labels, strict=False) if value}
+        own = zip(self._labels, entry.labels, strict=False)
+        labels = {name: value for name, value in own if value is not None and value != ""}
         counted = Counted(
             footprint,
             start_ns,
@@ -153,4 +183,5 @@ class Books:
     def counts(self) -> Mapping[str, int]:
         """Return how many LLM spans had each outcome in this process, and how many lacked room for all attributes."""
         journal.drain()
+        self._tell_all()
         return self._tally.counts()

@@ -8,6 +8,7 @@ Not part of the footprint: it stands beside it, so that a dashboard can show bot
 from __future__ import annotations
 
 import json
+import logging
 import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from carbonspan.footprint import Footprint
+
+_log = logging.getLogger("carbonspan")
 
 # Where a span has its own cost, USD: Pydantic AI; OpenLIT and OpenRouter; the conventions' proposal
 # (semantic-conventions-genai #443); LiteLLM, version 1 and 2; OpenInference; OpenLLMetry's users; Langfuse, as JSON.
@@ -124,6 +127,7 @@ class Prices:
     def __init__(self) -> None:
         self.installed = find_spec("genai_prices") is not None
         self._package: Any = None
+        self._failed = False  # it was logged
         self._known: dict[tuple[str, str, int], _Rates | None] = {}
 
     def usd(self, footprint: Footprint, start_ns: int, *, idle: bool) -> float | None:
@@ -140,14 +144,24 @@ class Prices:
         model, hour = usage.model or usage.request_model, clamped(start_ns // NS_PER_HOUR)
         always, then = (usage.provider, model, _ALWAYS), (usage.provider, model, hour)
         key = always if always in self._known else then
-        if key not in self._known:
+        try:
+            rates = self._known[key]  # at once: another thread may clear it
+        except KeyError:
             if len(self._known) >= _MAX_MODELS:
                 self._known.clear()
-            rates = self._look_up(usage.provider, model, hour_start(hour))
-            key = always if rates is None or rates.lasting else then
-            self._known[key] = rates
-        rates = self._known[key]
+            rates = self._priced(usage.provider, model, hour_start(hour))
+            self._known[always if rates is None or rates.lasting else then] = rates
         return None if rates is None else rates.usd(footprint)
+
+    def _priced(self, provider: str, model: str, when: datetime) -> _Rates | None:
+        try:
+            return self._look_up(provider, model, when)
+        except Exception:  # noqa: BLE001 - a package that does not load, or fails: grams and tokens are counted all the same
+            if not self._failed:
+                self._failed = True
+                _log.warning("carbonspan: genai-prices fails; what it has no price for costs nothing", exc_info=True)
+            self.installed = self._package is not None
+            return None
 
     def _look_up(self, provider: str, model: str, when: datetime) -> _Rates | None:
         if self._package is None:

@@ -326,4 +326,4 @@ def test_a_function_that_wants_to_exit_is_a_source_that_fails() -> None:
         raise SystemExit(3)
 
     with pytest.raises(Unavailable, match="the function raised SystemExit"):
-        FunctionSource(leaves).history("GB", START, START, Basis.LIFE_CYCLE)
+        values(FunctionSource(function=leaves))
