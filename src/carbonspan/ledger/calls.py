@@ -161,5 +161,5 @@ class Calls:
                 self._let_go(gone, call)
 
     def _let_go(self, gone: _Call, call: _Call) -> None:
-        # Only a span that overlaps is tied by tokens: of those that were over before, none is missed.
-        self.evicted += not gone.response_id and gone.end_ns > call.start_ns
+        # Only a span that overlaps is tied by tokens, and by another instrumentation: else none is missed.
+        self.evicted += len(self._scopes) > 1 and not gone.response_id and gone.end_ns > call.start_ns
