@@ -172,3 +172,9 @@ def test_where_nobody_sees_an_exception_a_wrong_variable_is_refused_unless_a_key
         check_environment(environ, {})
     check_environment(environ, {"pue": 1.2})
     check_environment({"CARBONSPAN_PUE": " "}, {})
+
+
+def test_a_cohort_is_none_of_our_own_attributes() -> None:
+    assert Settings.resolve({"cohorts": "user.cohort, team"}, {}).cohorts == ("user.cohort", "team")
+    with pytest.raises(ValueError, match=r"'cohorts' is .*carbon.emissions.grams is written by carbonspan; allowed: "):
+        Settings.resolve({"cohorts": ["team", "carbon.emissions.grams"]}, {})

@@ -71,6 +71,15 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(v.strip() for v in value if v.strip())
 
 
+def cohorts(value: Any) -> tuple[str, ...]:
+    """Return names of attributes that may be inherited: none of those that are written here."""
+    names = texts(value)
+    ours = next((name for name in names if name.startswith("carbon.")), "")
+    if ours:
+        raise ValueError(f"{ours} is written by carbonspan; allowed: names that do not begin with carbon.")
+    return names
+
+
 def pairs(value: Any) -> dict[str, str]:
     """Return name to region: a mapping, or name=region pairs with commas."""
     if isinstance(value, str):

@@ -169,7 +169,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "cohorts",
         (),
-        option_values.texts,
+        option_values.cohorts,
         "names of span attributes, such as user.cohort,customer.tier,app.feature",
         "Attributes that an inference inherits from the nearest span above it that has them, or from baggage; and that "
         "become labels of the metrics, at most 100 values of each, then `other`.",

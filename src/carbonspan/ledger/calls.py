@@ -88,16 +88,16 @@ class Calls:
             ties: Whether one without an id may be tied to a known one by its tokens.
         """
         footprint, scope, start_ns, end_ns = reported
-        response_id = footprint.response_id
+        response_id, key = footprint.response_id, (footprint.input_tokens, footprint.output_tokens)
         if response_id:
             known = self._of_id(reported)
-            if known is not None and known.overlaps(start_ns, end_ns):
+            # Servers that give every answer one id: of one instrumentation, other tokens are another call.
+            alike_or_other = known is not None and (known.tokens == key or scope not in known.scopes)
+            if known is not None and alike_or_other and known.overlaps(start_ns, end_ns):
                 known.scopes += (scope,)
                 return DUPLICATE
-            # A cache replays the usage too. Servers that give every answer one id do not.
-            if known is not None and known.tokens == (footprint.input_tokens, footprint.output_tokens):
+            if known is not None and known.tokens == key:  # a cache replays the usage too
                 return CACHED
-        key = (footprint.input_tokens, footprint.output_tokens)
         alike = self._by_tokens.get(key)
         # With one instrumentation alone there is nothing to tie.
         if alike and ties and (len(self._scopes) > 1 or scope not in self._scopes) and self._tied(reported, alike):
@@ -153,7 +153,7 @@ class Calls:
         if alike is not None:
             alike.append(call)
             if len(alike) > _MAX_ALIKE:
-                self._let_go(alike.pop(0), call)
+                del alike[0]
             return
         self._by_tokens[key] = [call]
         if len(self._by_tokens) > self._capacity:

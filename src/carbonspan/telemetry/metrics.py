@@ -60,7 +60,12 @@ DURATION = Metric(
 ENERGY = Metric("carbon.energy", COUNTER, "J", "energy at the facility (IT x PUE), central")
 WATER = Metric("carbon.water", COUNTER, "L", "water consumed, on-site + off-site, central")
 EMBODIED = Metric("carbon.emissions.embodied", COUNTER, "g", "CO2e share of making the hardware, central")
-AVOIDED = Metric("carbon.emissions.avoided", COUNTER, "g", "CO2e not emitted thanks to cached input, where reported")
+AVOIDED = Metric(
+    "carbon.emissions.avoided",
+    COUNTER,
+    "g",
+    "CO2e not emitted thanks to cached input, where reported, and to answers from response caches",
+)
 LOW = Metric("carbon.emissions.low_bound", COUNTER, "g", "lower bounds of the emissions, added up")
 HIGH = Metric("carbon.emissions.high_bound", COUNTER, "g", "upper bounds of the emissions, added up")
 TOKENS = Metric(
