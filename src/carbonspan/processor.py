@@ -122,7 +122,7 @@ class CarbonSpanProcessor(SpanProcessor):
                         write(span, new)
                 return
             scope, start_ns, end_ns, resource, context = facts(span)
-            if handled and context in handled:
+            if handled.spans and context in handled:
                 self._note((Outcome.ALREADY, None, None, start_ns, end_ns), False, attributes, context, ())  # noqa: FBT003 - nothing was missed
                 return
             known = self._known(attributes, scope, start_ns, end_ns, resource)

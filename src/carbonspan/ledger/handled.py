@@ -21,21 +21,21 @@ class Handled:
     """Spans by their ids: the first to come are the first to go. Nearly always empty, which makes a look cheap."""
 
     def __init__(self, capacity: int = MAX_SPANS) -> None:
-        self._spans: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self.spans: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._capacity = capacity
 
     def __len__(self) -> int:
-        return len(self._spans)
+        return len(self.spans)
 
     def __contains__(self, context: SpanContext | None) -> bool:
-        return bool(self._spans) and context is not None and (context.trace_id, context.span_id) in self._spans
+        return bool(self.spans) and context is not None and (context.trace_id, context.span_id) in self.spans
 
     def add(self, context: SpanContext | None) -> None:
         """Remember a span."""
         if context is not None:
-            self._spans[context.trace_id, context.span_id] = None
-            if len(self._spans) > self._capacity:
-                self._spans.popitem(last=False)
+            self.spans[context.trace_id, context.span_id] = None
+            if len(self.spans) > self._capacity:
+                self.spans.popitem(last=False)
 
 
 handled = Handled()

@@ -77,8 +77,13 @@ def started(span: Any, parent_context: Context | None, *, copies: bool) -> None:
         copies: Whether the SDK hands out copies when it ends.
     """
     context = get_current() if parent_context is None else parent_context
-    parent = get_current_span(context) if context else None
-    if parent is not None and getattr(parent, "_end_time", None) is not None:
+    if not context:  # a root, and nothing carried: nothing above it to keep
+        span._carbonspan_context = context  # noqa: SLF001 - ours
+        if copies:
+            _by_id[span.context.span_id] = span
+        return
+    parent = get_current_span(context)
+    if getattr(parent, "_end_time", None) is not None:
         hops = getattr(parent, _HOPS, 0) + 1
         if hops > MAX_ENDED:
             return
