@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans: list[Received] = []
+        self.counted: dict[str, int] = {}
         self._news = threading.Condition()
         collector = self
 
@@ -45,7 +47,10 @@ class Collector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                collector.take(ExportTraceServiceRequest.FromString(body))
+                if self.path.endswith("/v1/metrics"):
+                    collector.take_metrics(ExportMetricsServiceRequest.FromString(body))
+                else:
+                    collector.take(ExportTraceServiceRequest.FromString(body))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -64,6 +69,25 @@ class Collector:
                         plain = {key: getattr(v, v.WhichOneof("value") or "", None) for key, v in values.items()}
                         self.spans.append(Received(span.name, plain))
             self._news.notify_all()
+
+    def take_metrics(self, request: ExportMetricsServiceRequest) -> None:
+        """Keep, for each process that reports, how many inferences its histogram of emissions holds by now."""
+        with self._news:
+            for resource in request.resource_metrics:
+                names = {pair.key: pair.value for pair in resource.resource.attributes}
+                process = names["service.instance.id"].string_value if "service.instance.id" in names else ""
+                for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
+                    if metric.name == "carbon.request.emissions":
+                        points = metric.histogram.data_points
+                        key = f"{process} {min(point.start_time_unix_nano for point in points)}"
+                        self.counted[key] = sum(point.count for point in points)
+            self._news.notify_all()
+
+    def wait_for_counted(self, count: int, seconds: float = 60) -> dict[str, int]:
+        """Return the counts by process once they add up to `count`."""
+        with self._news:
+            assert self._news.wait_for(lambda: sum(self.counted.values()) >= count, seconds), self.counted
+            return dict(self.counted)
 
     def wait_for(self, count: int, seconds: float = 60) -> list[Received]:
         """Return the spans once there are `count` of them."""

@@ -25,7 +25,8 @@ def get(url: str) -> int:
 
 
 def test_gunicorns_forked_workers(serve: Serve, collector: Collector) -> None:
-    served = serve("gunicorn", "--workers=2", "--bind=127.0.0.1:0", "--no-control-socket", "web:application")
+    metrics = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
+    served = serve("gunicorn", "--workers=2", "--bind=127.0.0.1:0", "--no-control-socket", "web:application", **metrics)
     url = served.line_with("Listening at").split("Listening at: ")[1].split()[0]
     with ThreadPoolExecutor(4) as clients:
         workers = list(clients.map(get, [url] * 24))
@@ -33,6 +34,9 @@ def test_gunicorns_forked_workers(serve: Serve, collector: Collector) -> None:
     assert served.process.pid not in workers
     spans = collector.wait_for(24)
     assert sorted(span.attributes["worker.pid"] for span in spans) == sorted(workers)
+    # Each worker reports what it counted itself, and nothing of its parent's or its sibling's.
+    counted = collector.wait_for_counted(24)
+    assert sorted(counted.values()) == sorted(workers.count(worker) for worker in set(workers))
     assert all_enriched(spans)
 
 

@@ -53,6 +53,12 @@ def test_nothing_else_set_and_an_applications_call_is_enriched(
     assert ours(log) == []
 
 
+def test_metrics_go_where_the_application_sends_its_own(run: Run, collector: Collector) -> None:
+    _, log = run(sys.executable, "call.py", OTEL_METRICS_EXPORTER="otlp")
+    assert sum(collector.wait_for_counted(1).values()) == 1
+    assert ours(log) == []
+
+
 def test_the_environment_sets_options(run: Run, collector: Collector) -> None:
     run(sys.executable, "call.py", CARBONSPAN_REGION="aws:eu-west-1", CARBONSPAN_ATTRIBUTES="minimal")
     (span,) = chats(collector.wait_for(1))
