@@ -143,6 +143,11 @@ def test_calls_alike_are_bounded() -> None:
         calls.judge(reported("", i, out=i))
     assert len(calls) <= 10
     assert max(map(len, calls._by_tokens.values())) <= 64
+    assert calls._alike == sum(map(len, calls._by_tokens.values())) <= 64
+    many = Calls(capacity=100)
+    for i in range(2000):
+        many.judge(reported("", i, out=i % 50))
+    assert many._alike == sum(map(len, many._by_tokens.values())) <= 100
 
 
 def test_work_that_goes_on_below_a_call_that_has_ended_is_its_own() -> None:

@@ -73,6 +73,7 @@ class Calls:
         self._by_id: OrderedDict[str, _Call] = OrderedDict()
         self._by_tokens: OrderedDict[tuple[int | None, int | None], list[_Call]] = OrderedDict()
         self._scopes: set[str] = set()  # that calls were reported by
+        self._alike = 0  # calls that are kept by their tokens
         self._capacity = capacity
         self._max_age_ns = max_age_ns
         self.evicted = 0  # forgotten for want of room, before their time
@@ -150,14 +151,19 @@ class Calls:
             self.evicted += first.end_ns >= call.end_ns - self._max_age_ns
 
     def _keep_alike(self, key: tuple[int | None, int | None], alike: list[_Call] | None, call: _Call) -> None:
-        if alike is not None:
+        if alike is None:
+            self._by_tokens[key] = [call]
+        else:
             alike.append(call)
+            self._by_tokens.move_to_end(key)
             if len(alike) > _MAX_ALIKE:
                 del alike[0]
-            return
-        self._by_tokens[key] = [call]
-        if len(self._by_tokens) > self._capacity:
+                self._alike -= 1
+        self._alike += 1
+        # All calls of the oldest tokens at once: a bound on the calls, not on the keys alone.
+        while self._alike > self._capacity and len(self._by_tokens) > 1:
             for gone in self._by_tokens.popitem(last=False)[1]:
+                self._alike -= 1
                 self._let_go(gone, call)
 
     def _let_go(self, gone: _Call, call: _Call) -> None:
