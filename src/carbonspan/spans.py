@@ -98,13 +98,11 @@ class Step:
             scope = span.instrumentation_scope
             reported = (footprint, scope.name if scope else "", *times_ns) if footprint else None
             self.ledger.reported(above, usage.operation, reported)
-            extra = role_attributes(Role.DUPLICATE) | self.task(origin)
-            return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
+            return self._duplicate(origin, times_ns)
         if usage is not None and role is Role.CACHED:
             self.ledger.reported(above, usage.operation)
             _, labels = self._labels_of(origin, attributes, above)
-            extra = cached_attributes(footprint) | self.root(span)
-            return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
+            return self._cached(span, footprint, labels, times_ns)
         # It does not say what it consumed; what ended below it may.
         return Settled((found.outcome, None, usage, *times_ns), self.task(origin), ())
 
@@ -128,7 +126,7 @@ class Step:
             return self._inherited(span, attributes, note, verdict, where)
         extra: dict[str, Any] = {}
         if self._tells_more and is_root(span):
-            extra = task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
+            extra = _task_of_one(footprint)
         return Settled(note, extra, ())
 
     def _inherited(
@@ -142,26 +140,32 @@ class Step:
         outcome, footprint, _, start_ns, end_ns = note
         origin, above = where
         if verdict is DUPLICATE:
-            role: dict[str, Any] = dict(role_attributes(Role.DUPLICATE))
-            return Settled((Outcome.DUPLICATE, None, None, start_ns, end_ns), role | self.task(origin), ())
+            return self._duplicate(origin, (start_ns, end_ns))
         attribution, labels = self._labels_of(origin, attributes, above)
         if verdict is CACHED or footprint is None:
-            extra = cached_attributes(footprint) | self.root(span)
-            return Settled((Outcome.CACHED, footprint, None, start_ns, end_ns), extra, labels)
-        extra = {}
+            return self._cached(span, footprint, labels, (start_ns, end_ns))
+        extra: dict[str, Any] = {}
         if self._tells_more:
             extra = attribution.attributes()
             if is_root(span):  # a task, if only of one call
-                extra.update(
-                    self.task(origin) or task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
-                )
+                extra.update(self.task(origin) or _task_of_one(footprint))
             elif attribution.flags:
                 self.ledger.flagged(above, attribution.flags)
         return Settled((outcome, footprint, None, start_ns, end_ns), extra, labels)
 
+    def _duplicate(self, origin: Any, times_ns: tuple[int, int]) -> Settled:
+        extra = role_attributes(Role.DUPLICATE) | self.task(origin)
+        return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
+
+    def _cached(
+        self, span: ReadableSpan, footprint: Footprint | None, labels: tuple[object, ...], times_ns: tuple[int, int]
+    ) -> Settled:
+        extra = cached_attributes(footprint) | self.root(span)
+        return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
+
     def _container(self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any], note: Note) -> Settled:
         outcome, footprint, usage, start_ns, end_ns = note
-        extra: dict[str, Any] = dict(role_attributes(Role.CONTAINER))
+        extra = role_attributes(Role.CONTAINER)
         labels: tuple[object, ...] = ()
         if self.ledger.container(origin, footprint, start_ns, above) is COUNTED:
             attribution, labels = self._labels_of(origin, attributes, above)
@@ -200,6 +204,10 @@ class Step:
         if footprint is None or outcome == Outcome.CACHED:
             return settled.extra
         return self.writer.of(footprint) | settled.extra
+
+
+def _task_of_one(footprint: Footprint) -> dict[str, Any]:
+    return task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
 
 
 def is_root(span: ReadableSpan) -> bool:
