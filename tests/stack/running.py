@@ -99,7 +99,7 @@ def number(stack: Stack, expression: str) -> float | None:
 
 
 def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any]]]:
-    """Return the spans that the trace backend has of a service by trace id: names, and attributes by name."""
+    """Return the spans that the trace backend has of a service by trace id: names, times, attributes by name."""
     answer = requests.get(
         f"{stack.jaeger_url}/api/traces",
         params={"service": service, "limit": str(MAX_TRACES), "lookback": "2h"},
@@ -107,7 +107,13 @@ def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any
     ).json()
     return {
         trace["traceID"].rjust(32, "0"): [
-            {"name": span["operationName"], "span_id": span["spanID"]} | {tag["key"]: tag["value"] for tag in span["tags"]}
+            {
+                "name": span["operationName"],
+                "span_id": span["spanID"],
+                "start_us": span["startTime"],
+                **{tag["key"]: tag["value"] for tag in trace["processes"][span["processID"]]["tags"]},
+                **{tag["key"]: tag["value"] for tag in span["tags"]},
+            }
             for span in trace["spans"]
         ]
         for trace in answer["data"] or ()
