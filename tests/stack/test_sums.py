@@ -27,7 +27,7 @@ TRACE_ID_BITS = 64  # of a trace's id, those that OpenTelemetry's TraceIdRatioBa
 def is_sampled(trace_id: str, share: float) -> bool:
     """Return whether head sampling keeps a trace: OpenTelemetry's rule, by hand."""
     bound: int = round(share * 2**TRACE_ID_BITS)
-    return int(trace_id, 16) % 2**TRACE_ID_BITS < bound
+    return bool(int(trace_id, 16) % 2**TRACE_ID_BITS < bound)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
