@@ -8,7 +8,6 @@ import re
 from typing import Any
 
 import yaml
-
 from tests.stack.running import REPOSITORY
 
 STACK = REPOSITORY / "examples" / "stack"

@@ -8,24 +8,23 @@ as it was. Alerts on the way: test_regression_alert.py.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import requests
 from tests.stack import by_hand
-from tests.stack.running import number, run_traffic, traces, wait_until
+from tests.stack.running import hours_file, number, run_traffic, traces, wait_until
 
 from examples.stack.native import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 CALLS = 12  # of the agent's in a run
 CYCLE = 4  # runs until variants and cohorts have each been served by each
 CYCLES = 2  # the first makes the series, the second is measured
-INTENSITY_G_PER_KWH = {"zone:GB": 120.0, "zone:PL": 660.0}
+INTENSITY_G_PER_KWH = {"GB": 120.0, "PL": 660.0}
 WITHIN = 1e-3
 STEP_S = 0.25
 # Longer than metrics take to be exported twice: a window then begins and ends between two runs.
@@ -36,14 +35,14 @@ class Release(NamedTuple):
     """What one release runs with."""
 
     options: tuple[str, ...] = ()
-    region: str = "zone:GB"
+    zone: str = "GB"
 
 
 HEAVIER = ("--swap", "gpt-5=gpt-5.5", "--swap", "gpt-5-mini=gpt-5.5")
 RELEASES = {
     "1.0.0": Release(),
     "1.1.0-heavier": Release(HEAVIER),
-    "1.2.0-dirtier": Release(region="zone:PL"),
+    "1.2.0-dirtier": Release(zone="PL"),
     "1.3.0-uncached": Release(("--no-cache",)),
     "1.4.0-undone": Release(),
 }
@@ -55,9 +54,9 @@ AT_LEAST = {"1.1.0-heavier": 1.5, "1.2.0-dirtier": 3.0, "1.3.0-uncached": 1.8}
 def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001 - must be there
     folder = tmp_path_factory.mktemp("regression")
     with Stack(folder, rules=()) as running:
-        hours = hours_of(folder)
-        for release, (options, region) in RELEASES.items():
-            named = ("--release", release, "--instance", release, "--region", region, "--grid", str(hours))
+        hours = hours_file(folder, INTENSITY_G_PER_KWH)
+        for release, (options, zone) in RELEASES.items():
+            named = ("--release", release, "--instance", release, "--region", f"zone:{zone}", "--grid", str(hours))
             run_traffic(running, folder, *named, *options, "--runs", str(CYCLE * CYCLES), "--pause", str(PAUSE_S))
         yield running
 
@@ -97,7 +96,7 @@ def at_calls(stack: Stack, release: str, calls: int) -> float:
 
 def history(stack: Stack, release: str) -> list[tuple[float, float]]:
     """Return how many calls a release had served, over the test's time."""
-    now = datetime.now(timezone.utc).timestamp()
+    now = time.time()
     parameters = {
         "query": f'sum(carbon_request_emissions_grams_count{{service_version="{release}"}})',
         "start": str(now - 600),
@@ -116,17 +115,4 @@ def computed_g(stack: Stack, release: str) -> float:
     )
     assert len(tasks) == CYCLE * CYCLES
     spans: list[Mapping[str, Any]] = [span for task in tasks[CYCLE:] for span in task]
-    return by_hand.mean_grams(spans, INTENSITY_G_PER_KWH[RELEASES[release].region])
-
-
-def hours_of(folder: Path) -> Path:
-    """Return a file of hours of one intensity a zone, so that the hour of the test does not move the figures."""
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    path = folder / "hours.csv"
-    rows = (
-        f"{region.removeprefix('zone:')},{(hour + timedelta(hours=ahead)).isoformat()},{value}"
-        for region, value in INTENSITY_G_PER_KWH.items()
-        for ahead in range(-2, 3)
-    )
-    path.write_text("\n".join(["zone,hour,value", *rows]), encoding="utf-8")
-    return path
+    return by_hand.mean_grams(spans, INTENSITY_G_PER_KWH[RELEASES[release].zone])
