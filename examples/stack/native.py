@@ -286,27 +286,33 @@ def main() -> None:
     parser.add_argument("--minutes", default=None, help="stop after this long (default: until interrupted)")
     parser.add_argument("--any-port", action="store_true", help="listen on free ports instead of the usual ones")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="carbonspan-stack-") as folder:
-        try:
-            stack = Stack(Path(folder), ports=Ports.free() if options.any_port else Ports()).__enter__()
-        except StackError as error:
-            sys.exit(f"stack: {error}")
-        with stack:
-            print(
-                f"OTLP         {stack.otlp_http_url}\n"
-                f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
-                f"Jaeger       {stack.jaeger_url}\n"
-                "Grafana      dashboards/*.json, imported into one of your own: docs/dashboards.md\n"
-                "traffic goes on until you interrupt it (Ctrl-C)",
-                flush=True,
-            )
-            command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
-            if options.minutes:
-                command += ["--minutes", options.minutes]
-            try:
-                subprocess.run(command, check=True)  # noqa: S603 - this folder's own script
-            except KeyboardInterrupt:
-                print("stopping")
+    ports = Ports.free() if options.any_port else Ports()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="carbonspan-stack-") as folder,
+            Stack(Path(folder), ports=ports) as stack,
+        ):
+            _serve(stack, options.minutes)
+    except StackError as error:
+        sys.exit(f"stack: {error}")
+
+
+def _serve(stack: Stack, minutes: str | None) -> None:
+    print(
+        f"OTLP         {stack.otlp_http_url}\n"
+        f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
+        f"Jaeger       {stack.jaeger_url}/api/traces?service=research-agent\n"
+        "Grafana      dashboards/*.json, imported into one of your own: docs/dashboards.md\n"
+        "traffic goes on until you interrupt it (Ctrl-C)",
+        flush=True,
+    )
+    command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
+    if minutes:
+        command += ["--minutes", minutes]
+    try:
+        subprocess.run(command, check=True)  # noqa: S603 - this folder's own script
+    except KeyboardInterrupt:
+        print("stopping")
 
 
 if __name__ == "__main__":
