@@ -249,6 +249,8 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C is for the traffic; these end after it, the Collector first.
+                start_new_session=True,
                 cwd=self.folder,
             )
 
