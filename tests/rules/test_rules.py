@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "dashboards" / "rules"
@@ -28,6 +28,18 @@ def test_an_alert_says_what_to_do_and_where_it_is_explained(alert: dict[str, dic
     page, _, anchor = annotations["docs"].partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
     assert anchor in {heading.lower() for heading in headings}
+
+
+@pytest.mark.parametrize("alert", [rule["alert"] for rule in ALERTS])
+def test_an_alert_is_tested_where_it_fires_and_where_it_does_not(alert: str) -> None:
+    expected = [
+        bool(one["exp_alerts"])
+        for path in Path(__file__).parent.glob("*.test.yaml")
+        for case in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        for one in case.get("alert_rule_test", ())
+        if one["alertname"] == alert
+    ]
+    assert {True, False} <= set(expected)
 
 
 def test_no_rule_adds_figures_of_two_bases() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import yaml  # type: ignore[import-untyped]
+import yaml
 from tests.stack.running import REPOSITORY, SERVICE, Traffic, number, wait_until
 
 from examples.stack.native import Stack
