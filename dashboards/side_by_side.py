@@ -1,0 +1,65 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""One label's values side by side: a curve of grams per request, and a table with latency and cost beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards import look, promql
+from dashboards.look import Column, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboards.look import AnyPanel
+
+ADVICE = (
+    "Compare rows, and do not quote one: the bounds of a single figure are wide, but the same unknowns stand in every "
+    "row. A row with few requests says little. Cost is short where a model has no price."
+)
+
+
+def curve(label: str, word: str, select: str, advice: str, *, width: int = 8) -> AnyPanel:
+    """Return grams per request over time, one curve for each value of `label`."""
+    expr = promql.per_request(promql.EMISSIONS_SUM, select, label)
+    return look.curves(
+        f"Carbon per request by {word}",
+        f"Grams of CO2e per request (estimate, central value) for each {word}. {advice}",
+        look.GRAMS,
+        [Query(expr, f"{{{{{label}}}}}")],
+        width=width,
+        height=9,
+    )
+
+
+def overview(label: str, word: str, plural: str, select: str, *, width: int = 16) -> AnyPanel:
+    """Return one row for each value of `label`: carbon with its bounds, p95, cost and tokens per request."""
+    return look.rows(
+        f"{plural.capitalize()} side by side",
+        f"Each {word} over the selected range: carbon per request (estimate) with its lower and upper bound, beside "
+        f"p95 duration, cost and tokens per request. {ADVICE}",
+        columns(label, select),
+        sort_by="Carbon",
+        width=width,
+        height=9,
+    )
+
+
+def columns(label: str, select: str) -> Sequence[Column]:
+    """Return the columns of `overview`, in their order."""
+
+    def each(metric: str) -> str:
+        return promql.per_request(metric, select, label, promql.RANGE)
+
+    p95 = promql.quantile(0.95, promql.DURATION, select, label, promql.RANGE)
+    return (
+        Column(promql.growth(promql.REQUESTS, select, label), "Requests", look.COUNT),
+        Column(promql.growth(promql.EMISSIONS_SUM, select, label), "Carbon", look.GRAMS),
+        Column(each(promql.EMISSIONS_SUM), "per request", look.GRAMS, bar=True),
+        Column(each(promql.LOW), "lower", look.GRAMS),
+        Column(each(promql.HIGH), "upper", look.GRAMS),
+        Column(p95, "p95", look.SECONDS),
+        Column(each(promql.COST), "Cost per request", look.DOLLARS),
+        Column(each(promql.TOKENS), "Tokens per request", look.COUNT),
+    )
