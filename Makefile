@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks instrumentations dist picture docs bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -52,6 +52,15 @@ test-sdks: $(DEV) ## the write-back and the exporter on every OpenTelemetry SDK 
 
 instrumentations: $(DEV) ## real clients and frameworks under real instrumentations: each call counted once
 	@PYTHON=.venv/bin/python sh tests/instrumentations/run.sh
+
+stack-programs: ## build the pinned Collector, Prometheus and Jaeger into a cached folder (needs Go)
+	@sh examples/stack/programs/build.sh
+
+stack: $(DEV) stack-programs ## the stack with the demo's traffic, natively; with containers: examples/stack/compose.yaml
+	@.venv/bin/python examples/stack/native.py
+
+stack-test: $(DEV) stack-programs ## configurations, dashboards, rules and queries against the real programs
+	@CARBONSPAN_STACK_TESTS=1 .venv/bin/python -m pytest tests/stack
 
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py

@@ -341,7 +341,7 @@ def test_tracing_switched_off_is_told_apart_from_no_emissions(monkeypatch: pytes
 
 
 def test_a_missing_package_is_named_before_anything_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.cli.demo.runner.find_spec", lambda _: None)
+    monkeypatch.setattr("carbonspan.cli.demo.workbench.find_spec", lambda _: None)
     text = StringIO()
     with pytest.raises(DemoError, match=r"pip install 'carbonspan\[demo\]' \(openai is missing\)"):
         demo.run(Console(file=text))

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from carbonspan.cli.demo import render
 from carbonspan.cli.demo.result import Amounts, DemoResult, Run
-from carbonspan.cli.demo.runner import STEPS, DemoError, check, trace_agents
+from carbonspan.cli.demo.runner import STEPS, trace_agents
+from carbonspan.cli.demo.workbench import DemoError, check
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -61,15 +61,22 @@ class Metered:
 
 
 class PrefixCache:
-    """Remembers prompts as the providers do, so that a prefix sent again counts as cached. Safe over threads."""
+    """Remembers prompts as the providers do, so that a prefix sent again counts as cached. Safe over threads.
 
-    def __init__(self) -> None:
+    Args:
+        caching: Whether it does; without, every prompt is new.
+    """
+
+    def __init__(self, *, caching: bool = True) -> None:
+        self._caching = caching
         self._prompts: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED_PROMPTS)
         self._marked: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED_PROMPTS)
         self._lock = threading.Lock()
 
     def automatic(self, model: str, prompt: str) -> Metered:
         """Meter a prompt under OpenAI's rule: the longest prefix sent to this model before, in whole steps."""
+        if not self._caching:
+            return Metered(count_tokens(prompt), 0)
         with self._lock:
             common = max((_common_prefix(prompt, seen) for by, seen in self._prompts if by == model), default=0)
             self._prompts.append((model, prompt))
@@ -78,6 +85,8 @@ class PrefixCache:
 
     def marked(self, model: str, prompt: str, marks: Sequence[int]) -> Metered:
         """Meter a prompt under Anthropic's rule: only prefixes that end at a mark (an offset in characters) count."""
+        if not self._caching:
+            return Metered(count_tokens(prompt), 0)
         shortest = ANTHROPIC_HAIKU_4_5_CACHE_MIN_TOKENS if "haiku-4-5" in model else ANTHROPIC_CACHE_MIN_TOKENS
         prefixes = [prompt[:mark] for mark in marks if count_tokens(prompt[:mark]) >= shortest]
         with self._lock:

@@ -22,10 +22,14 @@ _IDLE_SECONDS = 5.0
 
 
 class LoopbackServer:
-    """Answers on 127.0.0.1 at a free port while the `with` block lasts. Nothing outside the machine can reach it."""
+    """Answers on 127.0.0.1 at a free port while the `with` block lasts. Nothing outside the machine can reach it.
 
-    def __init__(self) -> None:
-        self._http = _Server(("127.0.0.1", 0), _Handler)
+    Args:
+        caching: Whether prompts that were sent before are read from a cache.
+    """
+
+    def __init__(self, *, caching: bool = True) -> None:
+        self._http = _Server(("127.0.0.1", 0), _Handler, caching=caching)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -47,9 +51,9 @@ class _Server(ThreadingHTTPServer):
     # Threads are waited for when the server closes: clients close first, and idle connections time out.
     daemon_threads = False
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, caching: bool) -> None:
         super().__init__(address, handler)
-        self.cache = PrefixCache()
+        self.cache = PrefixCache(caching=caching)
 
 
 class _Handler(BaseHTTPRequestHandler):

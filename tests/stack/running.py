@@ -1,0 +1,114 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What runs against the stack: the example's traffic as a process of its own, and waiting for what must come."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from examples.stack.native import Stack
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRAFFIC = REPOSITORY / "examples" / "stack" / "traffic.py"
+SERVICE = "research-agent"
+
+WAIT_S = 120.0  # for what must come: generous, because a machine may be slow
+POLL_S = 0.25
+MAX_TRACES = 10_000
+
+T = TypeVar("T")
+Ledger = "dict[str, dict[str, float]]"
+
+
+def wait_until(what: str, found: Callable[[], T | None], within_s: float = WAIT_S) -> T:
+    """Return what `found` returns once that is true, asking again and again; fail where it does not come."""
+    end = time.monotonic() + within_s
+    while True:
+        result = found()
+        if result:
+            return result
+        if time.monotonic() >= end:
+            raise AssertionError(f"{what} did not come within {within_s:g} s; last seen: {result!r}")
+        time.sleep(POLL_S)
+
+
+class Traffic:
+    """The example's traffic, as a process of its own, while the `with` block lasts.
+
+    Args:
+        stack: Where it sends.
+        folder: For its ledger.
+        options: Its options, as on the command line.
+    """
+
+    def __init__(self, stack: Stack, folder: Path, *options: str) -> None:
+        self._ledger = folder / f"ledger-{time.monotonic_ns()}.json"
+        self._command = [
+            *(sys.executable, str(TRAFFIC), "--endpoint", stack.otlp_http_url, "--ledger", str(self._ledger)),
+            *options,
+        ]
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(  # noqa: S603 - the example's script
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            process.communicate()
+
+    def finished(self) -> Mapping[str, Mapping[str, float]]:
+        """Wait for its end and return its ledger: trace id to grams, bounds, joules, inferences."""
+        assert self._process is not None
+        output, _ = self._process.communicate(timeout=10 * WAIT_S)
+        assert self._process.returncode == 0, output
+        assert "Traceback" not in output, output
+        assert "Transient error" not in output or "Failed" not in output, output
+        ledger: Mapping[str, Mapping[str, float]] = json.loads(self._ledger.read_text(encoding="utf-8"))
+        return ledger
+
+
+def run_traffic(stack: Stack, folder: Path, *options: str) -> Mapping[str, Mapping[str, float]]:
+    """Run the example's traffic to its end and return its ledger."""
+    with Traffic(stack, folder, *options) as traffic:
+        return traffic.finished()
+
+
+def number(stack: Stack, expression: str) -> float | None:
+    """Return the one value of a PromQL expression, None where it has none."""
+    series: Any = stack.query(expression)
+    assert len(series) <= 1, (expression, series)
+    return float(series[0]["value"][1]) if series else None
+
+
+def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any]]]:
+    """Return the spans that the trace backend has of a service by trace id: names, and attributes by name."""
+    answer = requests.get(
+        f"{stack.jaeger_url}/api/traces",
+        params={"service": service, "limit": str(MAX_TRACES), "lookback": "2h"},
+        timeout=60,
+    ).json()
+    return {
+        trace["traceID"].rjust(32, "0"): [
+            {"name": span["operationName"]} | {tag["key"]: tag["value"] for tag in span["tags"]}
+            for span in trace["spans"]
+        ]
+        for trace in answer["data"] or ()
+    }
