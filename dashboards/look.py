@@ -219,6 +219,7 @@ def traces(
         height=height,
     )
     panel.datasource(TEMPO)
+    panel.show_header(True)  # noqa: FBT003
     target = tempo.TempoQuery().ref_id("A").datasource(TEMPO).query_type("traceql").query(query)
     target.limit(50)
     target.spss(3)

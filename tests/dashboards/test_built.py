@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from dashboards.queries import files
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from dashboards import lint
 from dashboards.queries import files, panels
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from dashboards.queries import expressions, files, fill, panels
 
 if TYPE_CHECKING:
