@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import board, carbon_overview
+from dashboards import board, carbon_overview, release_comparison, trace_backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,11 @@ FOLDER = Path(__file__).resolve().parent
 
 def built() -> Mapping[Path, str]:
     """Return the JSON of each dashboard by its path, as it must stand in the repository."""
-    boards = {board.OVERVIEW: carbon_overview.dashboard()}
+    boards = {
+        board.OVERVIEW: carbon_overview.dashboard(),
+        board.RELEASES: release_comparison.dashboard(),
+        board.TRACES: trace_backend.dashboard(),
+    }
     return {FOLDER / f"{uid}.json": _text(made.build()) for uid, made in boards.items()}
 
 

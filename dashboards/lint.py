@@ -108,7 +108,7 @@ def panel_units_rule(board: Board) -> Iterator[str]:
 
 def target_rate_interval_rule(board: Board) -> Iterator[str]:
     """Curves take `$__rate_interval` and single figures `$__range`: never a window of fixed length."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         wanted = "$__range" if target.get("instant") else "$__rate_interval"
         for window in _RANGE.findall(target["expr"]):
             if window != wanted:
@@ -117,7 +117,7 @@ def target_rate_interval_rule(board: Board) -> Iterator[str]:
 
 def target_counter_agg_rule(board: Board) -> Iterator[str]:
     """Counters and the parts of histograms are only read by `rate` or `increase`."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         for found in re.finditer(r"\w+_(?:total|sum|count|bucket)\{", target["expr"]):
             if not re.search(r"(?:rate|increase)\($", target["expr"][: found.start()]):
                 yield f"{panel['title']}: {found.group()[:-1]}"
@@ -125,7 +125,7 @@ def target_counter_agg_rule(board: Board) -> Iterator[str]:
 
 def target_service_rule(board: Board) -> Iterator[str]:
     """Every selector follows the choice of service and environment (target-job-rule, target-instance-rule)."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         selectors = _SELECTOR.findall(target["expr"])
         if not selectors:
             yield f"{panel['title']}: no selector"
@@ -133,11 +133,14 @@ def target_service_rule(board: Board) -> Iterator[str]:
             for wanted in ('service_name=~"$service"', 'deployment_environment_name=~"$environment"'):
                 if wanted not in matchers:
                     yield f"{panel['title']}: {metric} without {wanted}"
+    for panel, target in _targets(board, "traceql"):
+        if 'resource.service.name =~ "$service"' not in target["query"]:
+            yield f"{panel['title']}: without the service"
 
 
 def one_basis_rule(board: Board) -> Iterator[str]:
     """No sum adds two bases up: figures are of the chosen basis, or split by it."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         for metric, matchers in _SELECTOR.findall(target["expr"]):
             about_spans = metric.startswith(("carbonspan_spans", "carbonspan_grid_refreshes", "carbonspan_grid_age"))
             split = re.search(r"by \([^)]*carbon_intensity_basis", target["expr"])
@@ -147,7 +150,7 @@ def one_basis_rule(board: Board) -> Iterator[str]:
 
 def no_nan_rule(board: Board) -> Iterator[str]:
     """Where there was no traffic a query returns nothing: no quantile and no quotient of NaN."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         for found in re.finditer(r" / (.*)", target["expr"]):
             divisor = found.group(1)
             if not re.match(r"[\d.e]+", divisor) and "> 0" not in divisor:
@@ -159,7 +162,7 @@ def no_nan_rule(board: Board) -> Iterator[str]:
 
 def exemplar_rule(board: Board) -> Iterator[str]:
     """Exemplars are asked of buckets, which have them, over time, and somewhere in a dashboard of requests."""
-    for panel, target in _promql(board):
+    for panel, target in _targets(board, "promql"):
         if target.get("exemplar") and ("_bucket{" not in target["expr"] or target.get("instant")):
             yield panel["title"]
 
@@ -211,8 +214,8 @@ RULES: tuple[Callable[[Board], Iterator[str]], ...] = (
 )
 
 
-def _promql(board: Board) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _targets(board: Board, language: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for panel in panels(board):
         for target in panel.get("targets", []):
-            if LANGUAGES.get(target["datasource"]["type"], ("", ""))[0] == "promql":
+            if LANGUAGES.get(target["datasource"]["type"], ("", ""))[0] == language:
                 yield panel, target

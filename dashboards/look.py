@@ -128,7 +128,9 @@ def figure(
     return panel
 
 
-def bars(title: str, description: str, unit: str, query: Query, *, width: int = 8, height: int = 8) -> bargauge.Panel:
+def bars(
+    title: str, description: str, unit: str, queries: Sequence[Query], *, width: int = 8, height: int = 8
+) -> bargauge.Panel:
     """Return a panel of one bar for each value of a label, over the whole selected range."""
     panel = bargauge.Panel()
     _dress(
@@ -141,7 +143,7 @@ def bars(title: str, description: str, unit: str, query: Query, *, width: int = 
         height=height,
     )
     panel.datasource(PROMETHEUS)
-    panel.targets([_instant(query, 0)])
+    panel.targets([_instant(query, index) for index, query in enumerate(queries)])
     panel.orientation(common.VizOrientation.HORIZONTAL)
     panel.display_mode(common.BarGaugeDisplayMode.BASIC)
     panel.value_mode(common.BarGaugeValueMode.TEXT)
@@ -205,7 +207,7 @@ def rows(
 
 
 def traces(
-    title: str, description: str, query: str, *, width: int = 24, height: int = 9, by_trace: bool = False
+    title: str, description: str, query: str, *, sort_by: str = "", width: int = 24, height: int = 9
 ) -> table.Panel:
     """Return a table of what a TraceQL search finds: each row leads to its trace."""
     panel = table.Panel()
@@ -224,7 +226,9 @@ def traces(
     target.limit(50)
     target.spss(3)
     target.filters([])
-    target.table_type(tempo_models.SearchTableType.TRACES if by_trace else tempo_models.SearchTableType.SPANS)
+    target.table_type(tempo_models.SearchTableType.SPANS)
+    if sort_by:
+        panel.sort_by([common_builders.TableSortByFieldState().display_name(sort_by).desc(True)])  # noqa: FBT003
     panel.targets([target])
     for name, unit in (("grams", GRAMS), ("energy.wh", WATT_HOURS), ("ml", "mlitre"), ("_tokens", COUNT)):
         pattern = f"/{name.replace('.', '[.]')}$/"
@@ -243,6 +247,18 @@ def trace_curves(
     target.metrics_query_type(tempo_models.MetricsQueryType.RANGE)
     panel.targets([target])
     return panel
+
+
+def judge(panel: stat.Panel, *, better_below: float, worse_above: float) -> None:
+    """Colour a ratio: green below the one, red from the other on, plain between."""
+    panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+    steps = [
+        dashboard.Threshold(value=None, color=GREEN),
+        dashboard.Threshold(value=better_below, color=GREY),
+        dashboard.Threshold(value=worse_above, color="red"),
+    ]
+    panel.thresholds(dashboard_builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps))
+    panel.decimals(2)
 
 
 def band(panel: timeseries.Panel, *, low: str, high: str) -> None:

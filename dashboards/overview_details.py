@@ -174,7 +174,7 @@ def sure() -> list[AnyPanel]:
             "Counted requests by what their grid intensity counts. More than one bar: this dashboard shows the chosen "
             "basis alone, and the rest is not in its totals. See docs/grid.md on how to have one basis.",
             look.COUNT,
-            Query(growth(promql.REQUESTS, promql.ANY_BASIS, "carbon_intensity_basis"), "{{carbon_intensity_basis}}"),
+            [Query(growth(promql.REQUESTS, promql.ANY_BASIS, "carbon_intensity_basis"), "{{carbon_intensity_basis}}")],
             width=24,
             height=4,
         ),
@@ -250,6 +250,7 @@ def dirtiest() -> list[AnyPanel]:
             "retries. The limit follows the 95th percentile of the range; type another one above.",
             "{ " + look.SPANS_OF_REQUESTS + " && span.carbon.emissions.grams >= $dirty_from }"
             " | select(span.carbon.emissions.grams, span.gen_ai.request.model, span.carbon.region.name)",
+            sort_by="carbon.emissions.grams",
             width=12,
             height=10,
         ),

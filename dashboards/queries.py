@@ -26,6 +26,7 @@ DEFAULTS: Mapping[str, str] = {
     "b": ".*",
     "flag_attribute": "gen_ai.request.model",
     "cohort_attribute": "gen_ai.agent.name",
+    "where": "true",
     "dirty_from": "0",
 }
 """What a variable stands for unless told otherwise; one that is not listed chooses everything."""

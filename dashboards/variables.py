@@ -112,6 +112,63 @@ def group() -> builders.QueryVariable:
     return values("group", "Cohort value", "Values of the cohort; the whole dashboard shows these alone", query)
 
 
+def compared_by() -> builders.QueryVariable:
+    """Return the choice of what the two sides differ in: the version, or a feature flag, as a label's name."""
+    variable = one(
+        "by",
+        "Compare by",
+        "What the two sides differ in: the service's version, or a feature flag, as the name of its label.",
+        f"label_names({promql.REQUESTS})",
+        regex="/^(service_version|carbon_flag_.+)$/",
+    )
+    variable.current(dashboard.VariableOption(text="service_version", value="service_version"))
+    return variable
+
+
+def side(name: str, label: str, *, last: bool) -> builders.QueryVariable:
+    """Return the choice of one side: of all values in order the first by default, or the last."""
+    query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, $by)"
+    variable = one(name, label, f"The version or variant on side {label}; B is compared to A.", query)
+    if last:
+        variable.sort(dashboard.VariableSort.NATURAL_DESC)
+    return variable
+
+
+def flag_attribute() -> builders.QueryVariable:
+    """Return the choice of the feature flag as an attribute's name; the model stands in where there is no flag."""
+    variable = one(
+        "flag_attribute",
+        "Flag",
+        "The feature flag to compare by, as the name of its attribute. Without any, the model takes its place.",
+        "",
+        regex=r"/^(?:span[.])?(carbon[.]flag[.].+|gen_ai[.]request[.]model)$/",
+    )
+    variable.datasource(look.TEMPO)
+    # Of the data source's own: 0 are the names of attributes.
+    variable.query({"refId": "TempoDatasourceVariableQueryEditor-VariableQuery", "type": 0})
+    return variable
+
+
+def cohort_attribute() -> builders.TextBoxVariable:
+    """Return the name of the cohort's attribute, to be typed: no name tells a cohort from any other attribute."""
+    variable = builders.TextBoxVariable("cohort_attribute")
+    variable.label("Cohort")
+    variable.description("The cohort to compare by, as the name of its attribute (CARBONSPAN_COHORTS).")
+    variable.default_value("user.cohort")
+    variable.current(dashboard.VariableOption(text="user.cohort", value="user.cohort"))
+    return variable
+
+
+def where() -> builders.TextBoxVariable:
+    """Return one more condition in TraceQL: true, unless something is typed."""
+    variable = builders.TextBoxVariable("where")
+    variable.label("Where")
+    variable.description('One more condition in TraceQL, as span.user.cohort = "enterprise". true: no condition.')
+    variable.default_value("true")
+    variable.current(dashboard.VariableOption(text="true", value="true"))
+    return variable
+
+
 def dirty_from(select: str) -> builders.QueryVariable:
     """Return the grams from which a request counts as dirty: the 95th percentile of the selected range."""
     p95 = promql.quantile(0.95, promql.EMISSIONS, select, window=promql.RANGE)

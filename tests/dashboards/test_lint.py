@@ -69,6 +69,10 @@ BREAKS: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("target_rate_interval_rule", _expr("$__rate_interval", "$__range", "Request rate, by model")),
     ("target_counter_agg_rule", _expr("rate(", "max_over_time(")),
     ("target_service_rule", _expr('service_name=~"$service"', 'job="a"')),
+    (
+        "target_service_rule",
+        lambda board: _set(_panel(board, "Requests above $dirty_from g")["targets"][0], query="{}"),
+    ),
     ("one_basis_rule", _expr(', carbon_intensity_basis="$basis"', "")),
     ("no_nan_rule", _expr(" > 0", "")),
     ("no_nan_rule", _expr(" >= 0", "", "p95 duration")),
