@@ -74,7 +74,7 @@ class Ports(NamedTuple):
 def programs_folder() -> Path:
     """Return where `make stack-programs` puts what it builds."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("CARBONSPAN_STACK_PROGRAMS") or cache / "carbonspan" / "stack") / "bin"
+    return Path(os.environ.get("STACK_PROGRAMS") or cache / "carbonspan" / "stack") / "bin"
 
 
 def missing_programs() -> list[str]:

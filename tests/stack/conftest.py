@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-collect_ignore_glob = [] if os.environ.get("CARBONSPAN_STACK_TESTS") else ["test_*.py", "*/test_*.py"]
+collect_ignore_glob = [] if os.environ.get("STACK_TESTS") else ["test_*.py", "*/test_*.py"]
 
 # Two releases of one service, so that one can be compared with the other.
 RELEASES = ("1.4.0", "1.5.0")

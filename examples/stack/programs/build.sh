@@ -3,7 +3,7 @@
 # and the Collector by its own builder. Once: again only where a pin has changed. Needs Go 1.26 or newer.
 set -eu
 cd "$(dirname "$0")"
-cache="${CARBONSPAN_STACK_PROGRAMS:-${XDG_CACHE_HOME:-$HOME/.cache}/carbonspan/stack}"
+cache="${STACK_PROGRAMS:-${XDG_CACHE_HOME:-$HOME/.cache}/carbonspan/stack}"
 if ! command -v go >/dev/null; then
     echo "the stack's programs are built with Go 1.26 or newer, which is not on the PATH" >&2
     exit 1
