@@ -73,7 +73,7 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
             f"95 % of the requests of each {word} emit no more (estimate, grams of CO2e). Far above the mean: few "
             "requests are much heavier than the rest, and worth a look at their traces.",
             look.GRAMS,
-            f"{requests} | quantile_over_time({_GRAMS}, .95) by ({attribute})",
+            f"{requests} | quantile_over_time({_GRAMS}, 0.95) by ({attribute})",
             width=8,
         ),
     ]
