@@ -38,6 +38,7 @@ def dashboard() -> Dashboard:
         ],
     )
     made.with_variable(variables.filters(look.PROMETHEUS))
+    made.with_variable(variables.export_interval())
     made.with_variable(variables.dirty_from(REQUESTS))
     layout = Layout(made)
     layout.row("The selected range", _figures())
@@ -45,7 +46,7 @@ def dashboard() -> Dashboard:
     layout.row("By model", _by("carbon_model_tier", "tier", "gen_ai_request_model", "model"))
     layout.row("By feature flag: $flag", _by("$flag", "variant", "$flag", "variant"))
     layout.row("By cohort: $cohort", _by("$cohort", "cohort", "$cohort", "cohort"))
-    layout.row("By region, and its grid", _by("carbon_region_name", "region", "carbon_region_name", "region"))
+    layout.row("By region", _by("carbon_region_name", "region", "carbon_region_name", "region"))
     layout.row("The grid", overview_details.grid())
     layout.row("Tokens and caching", overview_details.caching())
     layout.row("How sure, and what is not counted", overview_details.sure())

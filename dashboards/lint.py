@@ -107,12 +107,14 @@ def panel_units_rule(board: Board) -> Iterator[str]:
 
 
 def target_rate_interval_rule(board: Board) -> Iterator[str]:
-    """Curves take `$__rate_interval` and single figures `$__range`: never a window of fixed length."""
+    """Curves take `$__rate_interval` and single figures `$__range`: never a fixed window, nor that of a scrape."""
     for panel, target in _targets(board, "promql"):
         wanted = "$__range" if target.get("instant") else "$__rate_interval"
         for window in _RANGE.findall(target["expr"]):
             if window != wanted:
                 yield f"{panel['title']}: {window}"
+        if not target.get("instant") and target.get("interval") != "$export_interval":
+            yield f"{panel['title']}: step {target.get('interval')}"
 
 
 def target_counter_agg_rule(board: Board) -> Iterator[str]:

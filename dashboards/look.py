@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -30,12 +31,25 @@ SECONDS = "s"
 DOLLARS = "currencyUSD"
 SHARE = "percentunit"
 PER_SECOND = "reqps"
+SPANS_PER_SECOND = "suffix:spans/s"
 COUNT = "short"
-TOKENS = "suffix: tokens"
-INTENSITY = "suffix: g/kWh"
+TOKENS = "suffix:tokens"
+INTENSITY = "suffix:g/kWh"
 DURATION = "dtdurations"
 TIMES = "suffix:×"
 TEXT = "string"
+
+LABELS = {
+    "carbon_agent_name": "Agent",
+    "carbon_intensity_quality": "Quality",
+    "carbon_intensity_source": "Source",
+    "carbon_intensity_zone": "Zone",
+    "carbon_region_name": "Region",
+    "deployment_environment_name": "Environment",
+    "gen_ai_request_model": "Model",
+    "service_name": "Service",
+}
+"""What labels are called above a column; flags and cohorts keep their own names."""
 
 PROMETHEUS = dashboard.DataSourceRef(type_val="prometheus", uid="${prometheus_datasource}")
 TEMPO = dashboard.DataSourceRef(type_val="tempo", uid="${tempo_datasource}")
@@ -96,7 +110,8 @@ def curves(
     legend = common_builders.VizLegendOptions()
     legend.show_legend(True)  # noqa: FBT003  # the builder's own signature
     legend.display_mode(common.LegendDisplayMode.TABLE)
-    legend.placement(common.LegendPlacement.BOTTOM)
+    beside = width >= _WIDE
+    legend.placement(common.LegendPlacement.RIGHT if beside else common.LegendPlacement.BOTTOM)
     legend.calcs(["mean", "lastNotNull"])
     panel.legend(legend)
     tooltip = common_builders.VizTooltipOptions()
@@ -147,6 +162,8 @@ def bars(
     panel.orientation(common.VizOrientation.HORIZONTAL)
     panel.display_mode(common.BarGaugeDisplayMode.BASIC)
     panel.value_mode(common.BarGaugeValueMode.TEXT)
+    panel.sizing(common.BarGaugeSizing.MANUAL)
+    panel.max_viz_height(_BAR_PX)
     panel.name_placement(common.BarGaugeNamePlacement.LEFT)
     panel.min(0)
     panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(BLUE))
@@ -179,19 +196,28 @@ def rows(
                 options={
                     "excludeByName": {"Time": True},
                     "indexByName": {},
-                    "renameByName": {value: column.title for value, column in zip(values, columns, strict=True)},
+                    "renameByName": LABELS
+                    | {value: column.title for value, column in zip(values, columns, strict=True)},
                 },
             ),
         ]
     )
+    panel.min_width(_NARROW_PX)
+    panel.override_by_field_type("string", [dashboard.DynamicConfigValue(id_val="custom.width", value=_NAME_PX)])
     for column in columns:
-        properties = [dashboard.DynamicConfigValue(id_val="unit", value=column.unit)]
+        properties = [
+            dashboard.DynamicConfigValue(id_val="unit", value=column.unit),
+            # The text of an empty panel is too long for a cell.
+            dashboard.DynamicConfigValue(id_val="noValue", value="–"),
+        ]
         if column.bar:
             cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
             properties.append(dashboard.DynamicConfigValue(id_val="custom.cellOptions", value=cell))
             colour = {"mode": "fixed", "fixedColor": BLUE}
             properties.append(dashboard.DynamicConfigValue(id_val="color", value=colour))
             properties.append(dashboard.DynamicConfigValue(id_val="min", value=0))
+            # Else the longest bar is the largest number of the whole table.
+            properties.append(dashboard.DynamicConfigValue(id_val="fieldMinMax", value=True))
         panel.override_by_name(column.title, properties)
     panel.mappings(
         [
@@ -249,6 +275,14 @@ def trace_curves(
     return panel
 
 
+def lead_to_traces(panel: table.Panel, column: str, attribute: str, uid: str) -> None:
+    """Let each cell of a column lead to the dashboard `uid`, for the spans that have its text as an attribute."""
+    where = quote(f'span.{attribute} = "') + "${__value.text}" + quote('"')
+    kept = "${service:queryparam}&${environment:queryparam}&${basis:queryparam}&${__url_time_range}"
+    link = {"title": "Traces of these requests", "url": f"/d/{uid}?var-where={where}&{kept}"}
+    panel.override_by_name(column, [dashboard.DynamicConfigValue(id_val="links", value=[link])])
+
+
 def judge(panel: stat.Panel, *, better_below: float, worse_above: float) -> None:
     """Colour a ratio: green below the one, red from the other on, plain between."""
     panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
@@ -263,6 +297,8 @@ def judge(panel: stat.Panel, *, better_below: float, worse_above: float) -> None
 
 def band(panel: timeseries.Panel, *, low: str, high: str) -> None:
     """Draw the curves named `low` and `high` as a band, on a logarithmic axis: it spans an order of magnitude."""
+    # A logarithmic axis has a line for each 1 to 9: more lines than curves.
+    panel.axis_grid_show(False)  # noqa: FBT003
     panel.scale_distribution(common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
     for name in (low, high):
         properties = {
@@ -276,6 +312,15 @@ def band(panel: timeseries.Panel, *, low: str, high: str) -> None:
             name, [dashboard.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()]
         )
 
+
+_BAR_PX = 40
+"""Height of a bar at most: one alone would fill its panel."""
+_NARROW_PX = 80
+"""Of a table's columns: enough for a figure with its unit, and half of what Grafana takes by default."""
+_NAME_PX = 160
+"""Of the columns that say which row it is."""
+_WIDE = 12
+"""From this width on the legend stands beside the curves: below them it is cut off after three names."""
 
 AnyPanel = timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel
 
@@ -302,7 +347,8 @@ def _target(query: Query, index: int) -> prometheus.Dataquery:
 
 
 def _ranged(query: Query, index: int) -> prometheus.Dataquery:
-    return _target(query, index).range()
+    # Not the data source's interval, which is that of a scrape: these metrics come as often as they are exported.
+    return _target(query, index).range().interval("$export_interval")
 
 
 def _instant(query: Query, index: int) -> prometheus.Dataquery:

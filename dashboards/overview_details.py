@@ -164,7 +164,7 @@ def sure() -> list[AnyPanel]:
             "LLM spans a second by what became of them. Only enriched, unknown_model and container_usage carry grams; "
             "container, duplicate and cached are there so that nothing counts twice. no_usage or invalid_usage: the "
             "instrumentation writes no token counts. error: see the log.",
-            look.PER_SECOND,
+            look.SPANS_PER_SECOND,
             [Query(total(promql.SPANS, PROCESS, "carbonspan_outcome"), "{{carbonspan_outcome}}")],
             width=8,
             height=9,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboards import look, promql, variables
+from dashboards import look, promql, side_by_side, variables
 from dashboards.board import RELEASES, Layout, board
 from dashboards.look import Column, Query
 from dashboards.promql import PROCESS, RANGE, STEP, growth, per_request, quantile
@@ -94,6 +94,7 @@ def dashboard() -> Dashboard:
         ],
     )
     made.with_variable(variables.filters(look.PROMETHEUS))
+    made.with_variable(variables.export_interval())
     layout = Layout(made)
     layout.row("B over A: below 1 is less", [_ratio(*each) for each in zip(_MEASURES, _WIDTHS, strict=True)])
     layout.row("Both over the selected range", [_both(*each) for each in zip(_MEASURES, _WIDTHS, strict=True)])
@@ -155,7 +156,7 @@ def _table(label: str, word: str) -> AnyPanel:
             Column(b, f"{short} B", measure.unit),
             Column(_over(b, a), f"{short} B/A", look.TIMES),
         ]
-    return look.rows(
+    panel = look.rows(
         f"By {word}: A, B and the ratio",
         f"Requests, and carbon, p95 and cost per request of each {word} on both sides. When the ratios of the rows are "
         "near 1 and the whole is not, traffic moved between rows; else the rows with a high ratio are what changed.",
@@ -165,6 +166,8 @@ def _table(label: str, word: str) -> AnyPanel:
         height=7,
         empty="needs traffic of both",
     )
+    side_by_side.lead_to_traces(panel, label)
+    return panel
 
 
 def _fair() -> list[AnyPanel]:

@@ -71,6 +71,19 @@ def model() -> builders.QueryVariable:
     return values("model", "Model", "The model that requests name (gen_ai.request.model)", query)
 
 
+def export_interval() -> builders.CustomVariable:
+    """Return the choice of how often metrics come in: a window of a rate is four times as long, and never empty."""
+    variable = builders.CustomVariable("export_interval")
+    variable.label("Export interval")
+    variable.description(
+        "How often the applications export metrics (OTEL_METRIC_EXPORT_INTERVAL, 60 s unless set). Curves take windows "
+        "four times as long: choose too little, and they have holes."
+    )
+    variable.values("10s,15s,30s,1m,2m,5m")
+    variable.current(dashboard.VariableOption(text="1m", value="1m"))
+    return variable
+
+
 def basis() -> builders.QueryVariable:
     """Return the choice of the one basis whose figures are shown: two never belong in one sum."""
     query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, carbon_intensity_basis)"

@@ -67,6 +67,10 @@ BREAKS: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("panel_units_rule", lambda board: _set(_panel(board)["fieldConfig"]["defaults"], unit="grams")),
     ("target_rate_interval_rule", _expr("$__range", "5m")),
     ("target_rate_interval_rule", _expr("$__rate_interval", "$__range", "Request rate, by model")),
+    (
+        "target_rate_interval_rule",
+        lambda board: _set(_panel(board, "Request rate, by model")["targets"][0], interval="15s"),
+    ),
     ("target_counter_agg_rule", _expr("rate(", "max_over_time(")),
     ("target_service_rule", _expr('service_name=~"$service"', 'job="a"')),
     (
