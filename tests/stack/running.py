@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,7 +100,7 @@ def number(stack: Stack, expression: str) -> float | None:
 
 
 def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any]]]:
-    """Return the spans that the trace backend has of a service by trace id: names, and attributes by name."""
+    """Return the spans that the trace backend has of a service by trace id: names, times, attributes by name."""
     answer = requests.get(
         f"{stack.jaeger_url}/api/traces",
         params={"service": service, "limit": str(MAX_TRACES), "lookback": "2h"},
@@ -107,8 +108,27 @@ def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any
     ).json()
     return {
         trace["traceID"].rjust(32, "0"): [
-            {"name": span["operationName"], "span_id": span["spanID"]} | {tag["key"]: tag["value"] for tag in span["tags"]}
+            {
+                "name": span["operationName"],
+                "span_id": span["spanID"],
+                "start_us": span["startTime"],
+                **{tag["key"]: tag["value"] for tag in trace["processes"][span["processID"]]["tags"]},
+                **{tag["key"]: tag["value"] for tag in span["tags"]},
+            }
             for span in trace["spans"]
         ]
         for trace in answer["data"] or ()
     }
+
+
+def hours_file(folder: Path, g_per_kwh: Mapping[str, float]) -> Path:
+    """Return a CSV of hours around now with one intensity a zone, so that the hour of a test does not move figures."""
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    rows = (
+        f"{zone},{(hour + timedelta(hours=ahead)).isoformat()},{value}"
+        for zone, value in g_per_kwh.items()
+        for ahead in range(-2, 3)
+    )
+    path = folder / "hours.csv"
+    path.write_text("\n".join(["zone,hour,value", *rows]), encoding="utf-8")
+    return path

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger in the process, Prometheus and the trace backend tell the same sums, over a restart of the Collector too."""
+"""The ledger, Prometheus and the trace backend tell the same sums, over a restart of the Collector too."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.stack.running import Traffic, number, traces, wait_until
 
 from examples.stack.native import Stack
-from tests.stack.running import Traffic, number, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,8 @@ TRACE_ID_BITS = 64  # of a trace's id, those that OpenTelemetry's TraceIdRatioBa
 
 def is_sampled(trace_id: str, share: float) -> bool:
     """Return whether head sampling keeps a trace: OpenTelemetry's rule, by hand."""
-    return int(trace_id, 16) % 2**TRACE_ID_BITS < round(share * 2**TRACE_ID_BITS)
+    bound: int = round(share * 2**TRACE_ID_BITS)
+    return bool(int(trace_id, 16) % 2**TRACE_ID_BITS < bound)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])

@@ -1,0 +1,118 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""A design known to be worse moves the figure on the board, by the ratio computed by hand.
+
+One service, one release after another: as it is, on heavier models, in a dirtier region, without its prompt cache, and
+as it was. Alerts on the way: test_regression_alert.py.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import requests
+from tests.stack import by_hand
+from tests.stack.running import hours_file, number, run_traffic, traces, wait_until
+
+from examples.stack.native import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CALLS = 12  # of the agent's in a run
+CYCLE = 4  # runs until variants and cohorts have each been served by each
+CYCLES = 2  # the first makes the series, the second is measured
+INTENSITY_G_PER_KWH = {"GB": 120.0, "PL": 660.0}
+WITHIN = 1e-3
+STEP_S = 0.25
+# Longer than metrics take to be exported twice: a window then begins and ends between two runs.
+PAUSE_S = 2.5
+
+
+class Release(NamedTuple):
+    """What one release runs with."""
+
+    options: tuple[str, ...] = ()
+    zone: str = "GB"
+
+
+HEAVIER = ("--swap", "gpt-5=gpt-5.5", "--swap", "gpt-5-mini=gpt-5.5")
+RELEASES = {
+    "1.0.0": Release(),
+    "1.1.0-heavier": Release(HEAVIER),
+    "1.2.0-dirtier": Release(zone="PL"),
+    "1.3.0-uncached": Release(("--no-cache",)),
+    "1.4.0-undone": Release(),
+}
+# Each far enough from one that a figure which does not move cannot pass, and not what another change would give.
+AT_LEAST = {"1.1.0-heavier": 1.5, "1.2.0-dirtier": 3.0, "1.3.0-uncached": 1.8}
+
+
+@pytest.fixture(scope="module")
+def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001 - must be there
+    folder = tmp_path_factory.mktemp("regression")
+    with Stack(folder, rules=()) as running:
+        hours = hours_file(folder, INTENSITY_G_PER_KWH)
+        for release, (options, zone) in RELEASES.items():
+            named = ("--release", release, "--instance", release, "--region", f"zone:{zone}", "--grid", str(hours))
+            run_traffic(running, folder, *named, *options, "--runs", str(CYCLE * CYCLES), "--pause", str(PAUSE_S))
+        yield running
+
+
+@pytest.mark.parametrize("release", list(RELEASES)[1:])
+def test_the_figure_on_the_board_moves_by_the_ratio_computed_by_hand(stack: Stack, release: str) -> None:
+    before, after = on_the_board_g(stack, "1.0.0"), on_the_board_g(stack, release)
+    expected = computed_g(stack, release) / computed_g(stack, "1.0.0")
+    assert after / before == pytest.approx(expected, rel=WITHIN)
+    assert after / before >= AT_LEAST.get(release, 0.999)
+    assert after / before <= 1.001 or release in AT_LEAST
+    # Not only the ratio: the figure itself is what the method says.
+    assert after == pytest.approx(computed_g(stack, release), rel=WITHIN)
+
+
+def on_the_board_g(stack: Stack, release: str) -> float:
+    """Return what the board says of a release: over its last cycle, from between two runs to between two runs."""
+    begin, end = at_calls(stack, release, CALLS * CYCLE), at_calls(stack, release, CALLS * CYCLE * CYCLES)
+    series = f'{{service_version="{release}"}}[{round((end - begin) * 1000)}ms]'
+    grams, calls = (f"sum(rate(carbon_request_emissions_grams_{part}{series}))" for part in ("sum", "count"))
+    mean = f"{grams} / {calls}"
+    found: Any = stack.query(mean, end)
+    return float(found[0]["value"][1])
+
+
+def at_calls(stack: Stack, release: str, calls: int) -> float:
+    """Return a moment (seconds since the epoch) between two runs, at which a release had served so many calls."""
+
+    def found() -> float | None:
+        return number(stack, f'timestamp(sum(carbon_request_emissions_grams_count{{service_version="{release}"}}) > 0)')
+
+    wait_until(release, lambda: found() is not None or history(stack, release))
+    points = [at for at, value in history(stack, release) if value == calls]
+    assert len(points) * STEP_S > 1.5, f"{release} was never between two runs at {calls} calls"
+    return points[len(points) // 2] if calls < CALLS * CYCLE * CYCLES else points[-1]
+
+
+def history(stack: Stack, release: str) -> list[tuple[float, float]]:
+    """Return how many calls a release had served, over the test's time."""
+    now = time.time()
+    parameters = {
+        "query": f'sum(carbon_request_emissions_grams_count{{service_version="{release}"}})',
+        "start": str(now - 600),
+        "end": str(now),
+        "step": str(STEP_S),
+    }
+    answer = requests.get(f"{stack.prometheus_url}/api/v1/query_range", params=parameters, timeout=30).json()
+    return [(at, float(value)) for at, value in answer["data"]["result"][0]["values"]]
+
+
+def computed_g(stack: Stack, release: str) -> float:
+    """Return the mean grams of a call by hand, over the cycles after the first, from the tokens on the spans."""
+    tasks = sorted(
+        (spans for spans in traces(stack).values() if spans[0]["service.version"] == release),
+        key=lambda spans: min(span["start_us"] for span in spans),
+    )
+    assert len(tasks) == CYCLE * CYCLES
+    spans: list[Mapping[str, Any]] = [span for task in tasks[CYCLE:] for span in task]
+    return by_hand.mean_grams(spans, INTENSITY_G_PER_KWH[RELEASES[release].zone])
