@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import look, overview_details, promql, side_by_side, variables
+from dashboards import look, overview_details, panels, promql, side_by_side, variables
 from dashboards.board import OVERVIEW, Layout, board
 from dashboards.look import Query
 from dashboards.promql import RANGE, REQUESTS_SHOWN as REQUESTS, growth, per_request, quantile, total
@@ -61,7 +61,7 @@ def _figures() -> list[AnyPanel]:
 
     band = [Query(each(promql.LOW), "lower"), Query(each(promql.HIGH), "upper")]
     return [
-        look.figure(
+        panels.figure(
             "Carbon per request",
             "Grams of CO2e per request over the selected range: operational and embodied, central estimate. "
             "When it rises, look below at which model, variant, cohort or region it rises in.",
@@ -69,34 +69,34 @@ def _figures() -> list[AnyPanel]:
             [Query(each(promql.EMISSIONS_SUM))],
             colour=look.GREEN,
         ),
-        look.figure(
+        panels.figure(
             "Its bounds",
             "Lower and upper bound of the carbon per request. They are wide because size and serving of closed models "
             "are undisclosed; a model you have measured narrows them. Never quote the central value without them.",
             look.GRAMS,
             band,
         ),
-        look.figure(
+        panels.figure(
             "p95 duration",
             "95 % of the requests took no longer. Beside carbon: a change that makes both rise is a heavier model or "
             "longer answers.",
             look.SECONDS,
             [Query(quantile(0.95, promql.DURATION, REQUESTS, window=RANGE))],
         ),
-        look.figure(
+        panels.figure(
             "Cost per request",
             "US dollars per request: the span's own figure, else the list price. Short where a model has no price: "
             "compare with the tokens.",
             look.DOLLARS,
             [Query(each(promql.COST))],
         ),
-        look.figure(
+        panels.figure(
             "Requests",
             "Inferences that were counted, in the chosen basis. Few requests make every other figure here jumpy.",
             look.COUNT,
             [Query(growth(promql.REQUESTS, REQUESTS))],
         ),
-        look.figure(
+        panels.figure(
             "Carbon in all",
             "Grams of CO2e of all requests in the selected range (central estimate). It rises with traffic: judge a "
             "design by the carbon per request.",
@@ -107,7 +107,7 @@ def _figures() -> list[AnyPanel]:
 
 
 def _curves() -> list[AnyPanel]:
-    carbon = look.curves(
+    carbon = panels.curves(
         "Carbon per request, with its bounds",
         "Grams of CO2e per request: central value of the estimate, lower and upper bound, on a logarithmic axis. When "
         "all three move together, the load changed (model, tokens, grid); when only the band widens, knowledge did "
@@ -122,7 +122,7 @@ def _curves() -> list[AnyPanel]:
     look.band(carbon, low="lower bound", high="upper bound")
     return [
         carbon,
-        look.curves(
+        panels.curves(
             "Request duration",
             "How long requests took: median and 95th percentile. When it rises together with carbon, ask for the model "
             "and the length of its answers; when it rises alone, for the provider.",
@@ -132,13 +132,13 @@ def _curves() -> list[AnyPanel]:
                 Query(quantile(0.5, promql.DURATION, REQUESTS), "p50"),
             ],
         ),
-        look.curves(
+        panels.curves(
             "Cost per request, by model",
             "US dollars per request, by model. A model that falls to zero has no price: its cost is missing, not free.",
             look.DOLLARS,
             [Query(per_request(promql.COST, REQUESTS, "gen_ai_request_model"), "{{gen_ai_request_model}}")],
         ),
-        look.curves(
+        panels.curves(
             "Request rate, by model",
             "Counted inferences a second, by model. When one model's share grows, the carbon per request of the whole "
             "moves towards that model's.",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import look, promql
+from dashboards import look, panels, promql, trace_panels
 from dashboards.look import Column, Query
 from dashboards.promql import (
     PROCESS,
@@ -36,14 +36,14 @@ def grid() -> list[AnyPanel]:
     in_use = f'max by ({labels}) ({promql.GRID}{{{PROCESS}, carbon_intensity_basis="$basis"}})'
     age = f"max by (carbon_intensity_zone, carbon_intensity_source) ({promql.GRID_AGE}{{{PROCESS}}})"
     return [
-        look.curves(
+        panels.curves(
             "Grid intensity that requests met",
             "Grams of CO2e per kWh by region, weighted by the energy of the requests (operational grams over energy). "
             "The day's shape is the grid's: work that can wait belongs in its valleys. A flat line is a yearly figure.",
             look.INTENSITY,
             [Query(ratio(operational, energy_kwh), "{{carbon_region_name}}")],
         ),
-        look.curves(
+        panels.curves(
             "Grid intensity in use, by zone, source and quality",
             "The intensity that a span ending now gets, of each zone wanted in the last hours. A change of quality to "
             "stale, profile or annual means that the live source fails: run carbonspan doctor. Empty without a live "
@@ -52,7 +52,7 @@ def grid() -> list[AnyPanel]:
             [Query(in_use, "{{carbon_intensity_zone}}: {{carbon_intensity_source}}, {{carbon_intensity_quality}}")],
             empty="No live grid source is configured: spans get the yearly tables",
         ),
-        look.rows(
+        panels.rows(
             "Sources and quality now",
             "Each zone's intensity, where it comes from and how well it is known, and how long ago it was fetched. "
             "Older than two hours: the source fails. No age: a table answers.",
@@ -62,7 +62,7 @@ def grid() -> list[AnyPanel]:
             height=7,
             empty="No live grid source is configured: spans get the yearly tables",
         ),
-        look.curves(
+        panels.curves(
             "Requests to live sources, by what came of them",
             "One an hour and zone for all processes of a host. Anything but ok for long means that figures grow "
             "stale: carbonspan doctor says which source and why.",
@@ -84,7 +84,7 @@ def caching() -> list[AnyPanel]:
     avoided = total(promql.AVOIDED, REQUESTS)
     would_be = f"({total(promql.EMISSIONS_SUM, REQUESTS)} + {avoided})"
     return [
-        look.figure(
+        panels.figure(
             "Avoided by caching",
             "Grams of CO2e not emitted thanks to cached input and answers from response caches, in the selected range. "
             "An estimate of what did not happen: report it beside the total, never subtract it.",
@@ -93,7 +93,7 @@ def caching() -> list[AnyPanel]:
             height=9,
             colour=look.GREEN,
         ),
-        look.curves(
+        panels.curves(
             "Share that caching avoids",
             "Avoided grams over what would have been emitted without a cache. When it falls, prompts changed at their "
             "beginning, or the cache's time to live is shorter than the pause between calls.",
@@ -102,7 +102,7 @@ def caching() -> list[AnyPanel]:
             width=10,
             height=9,
         ),
-        look.curves(
+        panels.curves(
             "Tokens per request, by type",
             "What a request consumes: fresh and cached input, output, reasoning. Output and reasoning cost most: "
             "shorter answers and less thinking are the first levers; cached input costs far less.",
@@ -127,7 +127,7 @@ def sure() -> list[AnyPanel]:
     unknown = total(promql.SPANS, f'{PROCESS}, carbonspan_outcome="unknown_model"', window=RANGE)
     counted = total(promql.SPANS, f"{PROCESS}, {_COUNTED}", window=RANGE)
     return [
-        look.figure(
+        panels.figure(
             "Weak evidence",
             "Share of requests whose energy figure has grade D (closed model of guessed size) or E (default of a "
             "class). To lower it, measure your own deployments, or use models with open weights.",
@@ -136,7 +136,7 @@ def sure() -> list[AnyPanel]:
             [Query(ratio(f"({weak} or vector(0))", requests))],
             height=9,
         ),
-        look.figure(
+        panels.figure(
             "Unknown models",
             "Share of counted spans whose model carbonspan does not know: they got the default of a class, with wide "
             "bounds. Above zero: update carbonspan, or add the model's coefficients yourself.",
@@ -144,7 +144,7 @@ def sure() -> list[AnyPanel]:
             [Query(ratio(f"({unknown} or vector(0))", counted))],
             height=9,
         ),
-        look.curves(
+        panels.curves(
             "Requests by evidence grade",
             "A measured by you, B measured on open weights, C from the law fitted on open weights, D a closed model of "
             "guessed size, E the default of a class. A growing E is a new model that carbonspan does not know yet.",
@@ -159,7 +159,7 @@ def sure() -> list[AnyPanel]:
             height=9,
             stacked=True,
         ),
-        look.curves(
+        panels.curves(
             "Spans by outcome",
             "LLM spans a second by what became of them. Only enriched, unknown_model and container_usage carry grams; "
             "container, duplicate and cached are there so that nothing counts twice. no_usage or invalid_usage: the "
@@ -169,7 +169,7 @@ def sure() -> list[AnyPanel]:
             width=8,
             height=9,
         ),
-        look.bars(
+        panels.bars(
             "Requests by basis",
             "Counted requests by what their grid intensity counts. More than one bar: this dashboard shows the chosen "
             "basis alone, and the rest is not in its totals. See docs/grid.md on how to have one basis.",
@@ -186,7 +186,7 @@ def totals() -> list[AnyPanel]:
     env = "deployment_environment_name, service_name"
     embodied = ratio(total(promql.EMBODIED, REQUESTS, env, RANGE), total(promql.EMISSIONS_SUM, REQUESTS, env, RANGE))
     return [
-        look.rows(
+        panels.rows(
             "Totals by environment and service",
             "All that each environment and service used in the selected range, in the chosen basis: carbon (estimate) "
             "with its bounds, energy at the facility, water, the share of making the hardware, cost. The bounds are "
@@ -206,7 +206,7 @@ def totals() -> list[AnyPanel]:
             width=24,
             height=6,
         ),
-        look.curves(
+        panels.curves(
             "Energy per request",
             "Watt-hours at the facility (IT times PUE) per request, by model: independent of the grid. When carbon "
             "moves and this does not, the grid did it.",
@@ -218,7 +218,7 @@ def totals() -> list[AnyPanel]:
                 )
             ],
         ),
-        look.curves(
+        panels.curves(
             "Water per request",
             "Litres consumed per request, on the site and at the power stations, by region (estimate). Regions with "
             "evaporative cooling or thermal power lie higher.",
@@ -231,7 +231,7 @@ def totals() -> list[AnyPanel]:
 def dirtiest() -> list[AnyPanel]:
     """Return where the dirtiest single requests and their traces are."""
     return [
-        look.curves(
+        panels.curves(
             "Carbon of single requests, with exemplars",
             "Median, 95th and 99th percentile of the grams of CO2e of single requests; each dot is one request: click "
             "it for its trace. A 99th percentile far off the median: few requests carry much of the whole; traces "
@@ -244,7 +244,7 @@ def dirtiest() -> list[AnyPanel]:
             ],
             height=10,
         ),
-        look.traces(
+        trace_panels.traces(
             "Requests above $dirty_from g",
             "Spans of the dirtiest requests, found in the trace backend: open one for its prompt, its agent and its "
             "retries. The limit follows the 95th percentile of the range; type another one above.",

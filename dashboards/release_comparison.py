@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboards import look, promql, side_by_side, variables
+from dashboards import look, panels, promql, side_by_side, variables
 from dashboards.board import RELEASES, Layout, board
 from dashboards.look import Column, Query
 from dashboards.promql import PROCESS, RANGE, STEP, growth, per_request, quantile
@@ -111,7 +111,7 @@ def _over(upper: str, lower: str) -> str:
 
 def _ratio(measure: _Measure, width: int) -> AnyPanel:
     b_over_a = _over(measure.expr(_SIDES["B"], "", RANGE), measure.expr(_SIDES["A"], "", RANGE))
-    panel = look.figure(
+    panel = panels.figure(
         f"{measure.name}, B over A",
         f"{measure.description}: $b over $a, over the selected range. 1 is no change, 1.2 is 20 % more. Above 1.1: "
         "look below which model or agent it comes from before you go on with the release.",
@@ -126,7 +126,7 @@ def _ratio(measure: _Measure, width: int) -> AnyPanel:
 
 def _both(measure: _Measure, width: int) -> AnyPanel:
     sides = {"A": "$a", "B": "$b"}
-    return look.figure(
+    return panels.figure(
         f"{measure.name}, A and B",
         f"{measure.description}, of each side, over the selected range. Read the bounds on the carbon overview before "
         "you quote one of them; the ratio above is the surer figure.",
@@ -137,7 +137,7 @@ def _both(measure: _Measure, width: int) -> AnyPanel:
 
 
 def _curves(measure: _Measure) -> AnyPanel:
-    return look.curves(
+    return panels.curves(
         f"{measure.name} over time",
         f"{measure.description}, of both sides. A gap between the curves that stays is the design; one that opens "
         "at an hour is traffic, the grid or the provider.",
@@ -156,7 +156,7 @@ def _table(label: str, word: str) -> AnyPanel:
             Column(b, f"{short} B", measure.unit),
             Column(_over(b, a), f"{short} B/A", look.TIMES),
         ]
-    panel = look.rows(
+    panel = panels.rows(
         f"By {word}: A, B and the ratio",
         f"Requests, and carbon, p95 and cost per request of each {word} on both sides. When the ratios of the rows are "
         "near 1 and the whole is not, traffic moved between rows; else the rows with a high ratio are what changed.",
@@ -189,7 +189,7 @@ def _fair() -> list[AnyPanel]:
         for side, select in _SIDES.items()
     ]
     return [
-        look.curves(
+        panels.curves(
             "Requests a second, A and B",
             "Traffic of both sides. A side with few requests, or one that took over at another hour of the day, is no "
             "fair comparison: choose a range in which both ran.",
@@ -197,7 +197,7 @@ def _fair() -> list[AnyPanel]:
             rate,
             width=8,
         ),
-        look.curves(
+        panels.curves(
             "Grid intensity met, A and B",
             "Grams of CO2e per kWh that each side's requests met. When these differ, a part of the difference in "
             "carbon is the grid's and not the design's: compare the energy per request, or a range with both.",
@@ -205,7 +205,7 @@ def _fair() -> list[AnyPanel]:
             grid,
             width=8,
         ),
-        look.bars(
+        panels.bars(
             "Tokens per request by type, A and B",
             "Fresh and cached input, output and reasoning per request on both sides. Output and reasoning cost most: a "
             "side that is dirtier by them has longer answers; one by fresh input lost its cache.",

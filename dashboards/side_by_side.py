@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import look, promql
+from dashboards import look, panels, promql
 from dashboards.board import TRACES
 from dashboards.look import Column, Query
 
@@ -29,7 +29,7 @@ _ATTRIBUTES = {"gen_ai_request_model": "gen_ai.request.model", "carbon_region_na
 def curve(label: str, word: str, select: str, advice: str, *, width: int = 8) -> AnyPanel:
     """Return grams per request over time, one curve for each value of `label`."""
     expr = promql.per_request(promql.EMISSIONS_SUM, select, label)
-    return look.curves(
+    return panels.curves(
         f"Carbon per request by {word}",
         f"Grams of CO2e per request (estimate, central value) for each {word}. {advice}",
         look.GRAMS,
@@ -41,7 +41,7 @@ def curve(label: str, word: str, select: str, advice: str, *, width: int = 8) ->
 
 def overview(label: str, word: str, plural: str, select: str, *, width: int = 16) -> AnyPanel:
     """Return one row for each value of `label`: carbon with its bounds, p95, cost and tokens per request."""
-    panel = look.rows(
+    panel = panels.rows(
         f"{plural.capitalize()} side by side",
         f"Each {word} over the selected range: requests and their carbon in total; then for each request carbon "
         f"(estimate) with its lower and upper bound, p95 duration, cost and tokens. {ADVICE}",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import look, promql, variables
+from dashboards import look, promql, trace_panels, variables
 from dashboards.board import TRACES, Layout, board
 from dashboards.look import SPANS_OF_REQUESTS
 
@@ -52,7 +52,7 @@ def dashboard() -> Dashboard:
 def _by(attribute: str, word: str) -> list[AnyPanel]:
     requests = f"{{ {_REQUESTS} }}"
     return [
-        look.trace_curves(
+        trace_panels.trace_curves(
             f"Carbon of the traced requests by {word}",
             f"Grams of CO2e (estimate) of the kept spans in each step, by {word}. The {word} on top carries the most: "
             f"look at its requests below. {_SAMPLED}",
@@ -60,7 +60,7 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
             f"{requests} | sum_over_time({_GRAMS}) by ({attribute})",
             width=8,
         ),
-        look.trace_curves(
+        trace_panels.trace_curves(
             f"Mean carbon of a traced request by {word}",
             f"Grams of CO2e per request (estimate), by {word}: the lower curve is the cleaner design, at equal work. "
             "Tail sampling that prefers dirty traces lifts it: compare only what is sampled alike.",
@@ -68,7 +68,7 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
             f"{requests} | avg_over_time({_GRAMS}) by ({attribute})",
             width=8,
         ),
-        look.trace_curves(
+        trace_panels.trace_curves(
             f"p95 carbon of a traced request by {word}",
             f"95 % of the requests of each {word} emit no more (estimate, grams of CO2e). Far above the mean: few "
             "requests are much heavier than the rest, and worth a look at their traces.",
@@ -82,14 +82,14 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
 def _dirtiest() -> list[AnyPanel]:
     what = f"{_GRAMS}, span.gen_ai.request.model, span.carbon.region.name, span.gen_ai.usage.output_tokens"
     return [
-        look.traces(
+        trace_panels.traces(
             "Requests above $dirty_from g",
             "Spans of the requests that emit the most, with model, region and output: open one for its prompt, its "
             "agent and its retries. The limit follows the 95th percentile of the range; type another one above.",
             f"{{ {_REQUESTS} && {_GRAMS} >= $dirty_from }} | select({what}, {_FLAG}, {_COHORT})",
             sort_by="carbon.emissions.grams",
         ),
-        look.traces(
+        trace_panels.traces(
             "Tasks, by what all their requests emit",
             "Local roots with the sum over all their requests (carbon.task.emissions.grams, for display: never add it "
             "to that of requests). Many inferences for one task: a loop, retries, or an agent that asks too often.",
@@ -103,7 +103,7 @@ def _dirtiest() -> list[AnyPanel]:
 
 def _doubted() -> list[AnyPanel]:
     return [
-        look.traces(
+        trace_panels.traces(
             "Requests to models that are not known",
             "Spans that got the default of a class (evidence grade E), with the model they named. Add the model's "
             "coefficients yourself, or update carbonspan: until then their bounds are wide.",
@@ -112,7 +112,7 @@ def _doubted() -> list[AnyPanel]:
             width=12,
             sort_by="carbon.emissions.grams",
         ),
-        look.traces(
+        trace_panels.traces(
             "Spans that are not counted, and why",
             "Agents and chains (container) that repeat what their children say, second spans of one call (duplicate), "
             "answers from a response cache (cached): they carry no grams, so that a sum over spans is right.",
