@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from tests.stack.running import wait_until
+from tests.stack.running import Traffic, number, wait_until
 
 from dashboards.queries import expressions, files, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from dashboards.queries import Expression
     from examples.stack.native import Stack
@@ -36,6 +37,7 @@ VALUES = {
 }
 STEP_S = 5
 CURVE_S = 60
+INFERENCES = 12  # of one task of the traffic
 
 PROMQL = [e for path in files() for e in expressions(path, VALUES) if e.language == "promql"]
 VARIABLES = [
@@ -69,11 +71,22 @@ def test_no_panel_is_empty_and_none_draws_what_is_no_number(stack: Stack, expres
     assert all(math.isfinite(number) for number in drawn), drawn
 
 
-def test_without_traffic_every_panel_is_empty_and_none_is_wrong(stack: Stack) -> None:
-    for path in files():
-        for expression in expressions(path, {**VALUES, "service": "nobody"}):
-            if expression.language == "promql":
-                assert numbers(stack, expression) == [], expression
+def test_while_nothing_is_asked_no_panel_draws_what_is_no_number(stack: Stack, tmp_path: Path) -> None:
+    # A process that waits goes on exporting: its rates are zero, and a mean of nothing would be 0 / 0.
+    idle = {**VALUES, "environment": "idle", "__rate_interval": "10s", "__range": "10s"}
+    requests = 'carbon_request_emissions_grams_count{deployment_environment_name="idle"}'
+    with Traffic(stack, tmp_path, "--environment", "idle", "--instance", "idle", "--pause", "600"):
+        wait_until("the requests of one task", lambda: (number(stack, f"sum({requests})") or 0) >= INFERENCES)
+        wait_until("their end", lambda: number(stack, f"sum(rate({requests}[10s]))") == 0)
+        drawn = {
+            expression: [float(one["value"][1]) for one in ask(stack, "query", query=expression.expression)["result"]]
+            for path in files()
+            for expression in expressions(path, idle)
+            if expression.language == "promql"
+        }
+    assert [e for e, values in drawn.items() if not all(math.isfinite(value) for value in values)] == []
+    assert [e for e, values in drawn.items() if values and e.panel == "Carbon per request"] == []
+    assert [e for e, values in drawn.items() if values == [0.0] and e.panel == "Requests"]
 
 
 def options(stack: Stack, variable: Mapping[str, Any]) -> list[str]:

@@ -3,8 +3,8 @@
 """The dashboards by what Grafana publishes of itself: its types, in each major they must work on, and its parsers.
 
 `@grafana/schema` is generated from Grafana's own schemas, one version for each of Grafana's. TypeScript checks a panel
-as a `Panel`, its options and field settings, those of overrides too, as those of its panel type, and a query to Tempo as
-a `TempoQuery`. Required fields count; a field that Grafana does not know is an error.
+as a `Panel`, its options and field settings, those of overrides too, as those of its panel type, and a query to Tempo
+as a `TempoQuery`. Required fields count; a field that Grafana does not know is an error.
 """
 
 from __future__ import annotations
