@@ -194,8 +194,9 @@ def _stated_size(where: str = "") -> list[str]:
     """Return the statements that take the size off a name: 30ba3b is 30b-a3b."""
     size = name("size")
     return [
+        put(size, '""'),
         put(size, f'ExtractPatterns({name("n")}, {text(_SIZE)})["size"]', where),
-        f'replace_pattern({size}, "^(.*[mbt])-?(a[0-9.]+b)$", "$1-$2") where {size} != nil',
+        f'replace_pattern({size}, "^(.*[mbt])-?(a[0-9.]+b)$", "$1-$2") where {size} != ""',
     ]
 
 

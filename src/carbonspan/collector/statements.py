@@ -66,7 +66,7 @@ def _model() -> str:
 
 
 def _estimate(settings: Settings, tables: Tables) -> list[str]:
-    model, asked = name("model"), name("asked")
+    model, asked, told = name("model"), name("asked"), name("told")
     counted = f"{name('ok')} == true"
     return [
         put(model, '""'),
@@ -82,7 +82,11 @@ def _estimate(settings: Settings, tables: Tables) -> list[str]:
         *usage.provider(),
         *counts.counts(),
         *usage.role(),
+        put(told, "false"),
+        put(told, "true", counts.counted()),
         *counts.settled(),
+        # What has no usable counts goes on with some: nothing of it is written, and no statement fails.
+        *(put(name(key), "1", f"{name('ok')} == false") for key in ("in", "out")),
         *locate.steps(settings, tables.places),
         put(name("m"), found(models.charges(tables.names), attribute(models.ENTRY))),
         f"delete_key(span.attributes, {text(models.ENTRY)})",
@@ -123,7 +127,6 @@ def _written(level: Level, counted: str) -> list[str]:
         where = f"{go} == true" + (f" and {there}" if there else "")
         steps.append(put(target, value, where))
     cached = text(Role.CACHED.value)
-    told = f"{name('in')} != nil or {name('out')} != nil or {name('total')} != nil"
     if level is not Level.MINIMAL:
         agent = first(attribute(key) for key in AGENT_SOURCES)
         steps.append(put(attribute(AGENT), agent, f'{go} == true and IsString({agent}) and {agent} != ""'))
@@ -132,7 +135,11 @@ def _written(level: Level, counted: str) -> list[str]:
         put(attribute(ROLE), cached, f"{name('role')} == {cached}"),
         put(attribute(AVOIDED), name("grams"), f"{name('role')} == {cached} and {counted}"),
         put(attribute(ROLE), text(Role.CONTAINER.value), f"{name('role')} == {text(usage.CONTAINER)}"),
-        put(attribute(ROLE), text(Role.CONTAINER.value), f"{name('role')} == {text(usage.ASIDE)} and ({told})"),
+        put(
+            attribute(ROLE),
+            text(Role.CONTAINER.value),
+            f"{name('role')} == {text(usage.ASIDE)} and {name('told')} == true",
+        ),
     ]
 
 
