@@ -1,0 +1,118 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The rules over live traffic, in time-lapse: a dirtier release fires both regressions, and undone they clear."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import yaml
+from tests.stack.running import REPOSITORY, SERVICE, Traffic, number, wait_until
+
+from examples.stack.native import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+RULES = REPOSITORY / "dashboards" / "rules"
+# In time-lapse with a sample a second a week is 40 seconds: so long there must have been traffic before.
+WEEK_S = 40
+HEAVIER = ("--swap", "gpt-5-mini=gpt-5", "--swap", "claude-haiku-4-5=claude-sonnet-5", "--no-cache")
+# Alerts that say something of the demo as it is: its models are closed, its grid a file of a few days.
+REGRESSIONS = ("CarbonReleaseRegression", "CarbonWeekRegression")
+
+# What only exists where something is wrong, or where traffic is older than a test.
+WITHOUT_DATA: frozenset[str] = frozenset()
+
+
+def timelapse(to: Path) -> Path:
+    spec = importlib.util.spec_from_file_location("timelapse", RULES / "timelapse.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write(to, every_s=1)
+    return to
+
+
+@pytest.fixture(scope="module")
+def lapsed(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001 - must be there
+    folder = tmp_path_factory.mktemp("timelapse")
+    rules = timelapse(folder / "rules")
+    # A budget that the demo's traffic uses up at once: 10 mg of CO2e in thirty days.
+    settings = rules / "settings.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("vector(50000)", "vector(0.01)"), encoding="utf-8")
+    with Stack(folder, rules=(rules,), evaluation="1s") as stack:
+        yield stack
+
+
+def firing(stack: Stack) -> dict[str, dict[str, Any]]:
+    alerts = requests.get(f"{stack.prometheus_url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
+    return {alert["labels"]["alertname"]: alert for alert in alerts if alert["state"] == "firing"}
+
+
+def mean_g(ledger: Mapping[str, Mapping[str, float]]) -> float:
+    """Grams per request, from what the process itself counted."""
+    return math.fsum(task["emissions_g"] for task in ledger.values()) / math.fsum(
+        task["inferences"] for task in ledger.values()
+    )
+
+
+def recorded() -> list[str]:
+    return [
+        rule["record"]
+        for path in sorted(RULES.glob("*.yaml"))
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    ]
+
+
+def test_a_dirtier_release_fires_and_clears_when_it_is_undone(lapsed: Stack, tmp_path: Path) -> None:
+    mean = (
+        f'avg(service_version_feature:carbon_request_emissions_grams:mean1h_per_previous{{service_name="{SERVICE}"}})'
+    )
+    runs = str(WEEK_S)
+    with Traffic(lapsed, tmp_path, "--instance", "a", "--pause", "1", "--runs", runs) as traffic:
+        before = traffic.finished()
+    assert not set(REGRESSIONS) & firing(lapsed).keys()
+
+    with Traffic(lapsed, tmp_path, "--release", "1.5.0", "--instance", "b", "--pause", "0.5", *HEAVIER):
+        # The week's first, for it has less time: a week on, today's figures are the baseline.
+        alerts = wait_until("the week's regression", lambda: _both(lapsed))
+        assert alerts["CarbonReleaseRegression"]["labels"]["service_version"] == "1.5.0"
+        assert alerts["CarbonReleaseRegression"]["labels"]["app_feature"] == "account-brief"
+        shown = wait_until("the ratio", lambda: number(lapsed, mean))
+        # Everything that is recorded has values now.
+        missing = [name for name in recorded() if not lapsed.query(f'last_over_time({{__name__="{name}"}}[1m])')]
+        assert set(missing) == WITHOUT_DATA
+
+    with Traffic(lapsed, tmp_path, "--release", "1.5.0", "--instance", "b", "--runs", "12", *HEAVIER) as traffic:
+        after = traffic.finished()
+    by_hand = mean_g(after) / mean_g(before)
+    assert by_hand > 1.25
+    assert shown == pytest.approx(by_hand, rel=0.2)  # windows of seconds hold few runs, of different cohorts
+
+    with Traffic(lapsed, tmp_path, "--instance", "a", "--pause", "1"):
+        wait_until("all clear", lambda: not set(REGRESSIONS) & firing(lapsed).keys())
+
+
+def _both(stack: Stack) -> dict[str, dict[str, Any]] | None:
+    alerts = firing(stack)
+    return alerts if set(REGRESSIONS) <= alerts.keys() else None
+
+
+def test_every_rule_is_healthy_over_live_data(lapsed: Stack) -> None:
+    groups = requests.get(f"{lapsed.prometheus_url}/api/v1/rules", timeout=10).json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["name"] for rule in rules} >= {*recorded(), *REGRESSIONS}
+    assert not [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"]
+
+
+def test_a_budget_that_is_far_too_small_burns(lapsed: Stack) -> None:
+    assert {"CarbonBudgetBurnFast", "CarbonBudgetBurn", "CarbonBudgetBurnSlow"} <= firing(lapsed).keys()
