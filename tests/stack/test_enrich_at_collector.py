@@ -22,15 +22,15 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.stack import collector_cases
-from tests.stack.collector_cases import CHAT, Case
-from tests.stack.running import REPOSITORY, wait_until
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import writing
 from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
 from carbonspan.settings import Settings
 from examples.stack.native import Ports
+from tests.stack import collector_cases
+from tests.stack.collector_cases import CHAT, Case
+from tests.stack.running import REPOSITORY, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import statistics
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import requests
 import yaml
 
 from examples.stack.native import Stack
-from tests.stack.running import REPOSITORY, SERVICE, Traffic, hours_file, number, wait_until
+from tests.stack.running import POLL_S, REPOSITORY, SERVICE, Traffic, hours_file, number, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,12 +27,9 @@ RULES = REPOSITORY / "dashboards" / "rules"
 WEEK_S = 40
 TIMELAPSE_FOR_S = 3  # how long a condition holds before its alert fires
 ENOUGH_SPANS = 500
+SAMPLING_S = 12.0
 HEAVIER = ("--swap", "gpt-5-mini=gpt-5", "--swap", "claude-haiku-4-5=claude-sonnet-5", "--no-cache")
-# Alerts that say something of the demo as it is: its models are closed, its grid a file of a few days.
 REGRESSIONS = ("CarbonReleaseRegression", "CarbonWeekRegression")
-
-# What only exists where something is wrong, or where traffic is older than a test.
-WITHOUT_DATA: frozenset[str] = frozenset()
 
 
 def timelapse(to: Path) -> Path:
@@ -71,6 +69,14 @@ def mean_g(ledger: Mapping[str, Mapping[str, float]]) -> float:
     )
 
 
+def every(seconds: float) -> Iterator[None]:
+    """Yield a few times a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(POLL_S)
+
+
 def recorded() -> list[str]:
     return [
         rule["record"]
@@ -95,16 +101,17 @@ def test_a_dirtier_release_fires_and_clears_when_it_is_undone(lapsed: Stack, tmp
         fired = wait_until("the week's regression", lambda: _both(lapsed))
         assert fired["CarbonReleaseRegression"]["labels"]["service_version"] == "1.5.0"
         assert fired["CarbonReleaseRegression"]["labels"]["app_feature"] == "account-brief"
-        shown = wait_until("the ratio", lambda: number(lapsed, mean))
+        shown = [number(lapsed, mean) or math.nan for _ in every(SAMPLING_S)]
         # Everything that is recorded has values now.
         missing = [name for name in recorded() if not lapsed.query(f'last_over_time({{__name__="{name}"}}[1m])')]
-        assert set(missing) == WITHOUT_DATA
+        assert not missing
 
     with Traffic(lapsed, tmp_path, "--release", "1.5.0", "--instance", "b", "--runs", "12", *HEAVIER) as traffic:
         after = traffic.finished()
     by_hand = mean_g(after) / mean_g(before)
     assert by_hand > 1.25
-    assert shown == pytest.approx(by_hand, rel=0.2)  # windows of seconds hold few runs, of different cohorts
+    # Windows of seconds hold few runs, of different cohorts: what they show swings about the ratio.
+    assert statistics.median(shown) == pytest.approx(by_hand, rel=0.15)
 
     with Traffic(lapsed, tmp_path, "--instance", "a", "--pause", "1"):
         wait_until("all clear", lambda: not set(REGRESSIONS) & firing(lapsed).keys())
@@ -163,5 +170,8 @@ def test_every_rule_is_healthy_over_live_data(lapsed: Stack) -> None:
     assert not [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"]
 
 
-def test_a_budget_that_is_far_too_small_burns(lapsed: Stack) -> None:
-    assert {"CarbonBudgetBurnFast", "CarbonBudgetBurn", "CarbonBudgetBurnSlow"} <= firing(lapsed).keys()
+def test_a_budget_that_is_far_too_small_burns_and_stops_to_burn_with_the_traffic(lapsed: Stack, tmp_path: Path) -> None:
+    burning = {"CarbonBudgetBurnFast", "CarbonBudgetBurn", "CarbonBudgetBurnSlow"}
+    with Traffic(lapsed, tmp_path, "--instance", "c", "--pause", "0.5"):
+        wait_until("burning", lambda: burning <= firing(lapsed).keys())
+    wait_until("all clear", lambda: not burning & firing(lapsed).keys())
