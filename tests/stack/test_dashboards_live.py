@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from tests.stack.running import Traffic, number, wait_until
 
 from dashboards.queries import expressions, files, fill
+from tests.stack.running import Traffic, number, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
