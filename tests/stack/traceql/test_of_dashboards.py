@@ -7,14 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stack.running import SERVICE
 
 from dashboards.queries import expressions, files
+from tests.stack.running import SERVICE
 
 if TYPE_CHECKING:
-    from tests.stack.traceql.backends import Backend
-
     from dashboards.queries import Expression
+    from tests.stack.traceql.backends import Backend
 
 VALUES = {
     "service": SERVICE,
