@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs dashboards collector-config bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -73,6 +73,9 @@ picture: $(DEMO) ## regenerate the demo's picture for the README
 
 docs: $(DEV) ## regenerate the tables in docs/ that come from the code
 	@.venv/bin/python docs/generate.py
+
+dashboards: $(DEV) ## rebuild the dashboards' JSON (needs Python 3.11)
+	@.venv/bin/python -m dashboards.build
 
 bench: $(DEV) ## what carbonspan costs, as ratios
 	@.venv/bin/python benchmarks/bench.py
