@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from tests.stack.running import REPOSITORY, hours_file, number, run_traffic, traces, wait_until
 
 from examples.stack.native import Stack
+from tests.stack.running import REPOSITORY, hours_file, number, run_traffic, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.stack.running import REPOSITORY
 
 from examples.stack.native import Ports, Stack, StackError
+from tests.stack.running import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import requests
-from tests.stack import by_hand
-from tests.stack.running import hours_file, run_traffic, traces, wait_until
 
 from examples.stack.native import Stack
+from tests.stack import by_hand
+from tests.stack.running import hours_file, run_traffic, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.stack.fenced import Query, fenced
 from tests.stack.running import REPOSITORY, wait_until
 

@@ -8,14 +8,15 @@ import importlib.util
 import math
 import statistics
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import yaml
-from tests.stack.running import POLL_S, REPOSITORY, SERVICE, Traffic, number, wait_until
 
 from examples.stack.native import Stack
+from tests.stack.running import POLL_S, REPOSITORY, SERVICE, Traffic, hours_file, number, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ RULES = REPOSITORY / "dashboards" / "rules"
 # In time-lapse with a sample a second a week is 40 seconds: so long there must have been traffic before.
 WEEK_S = 40
 SAMPLING_S = 12.0
+TIMELAPSE_FOR_S = 3  # how long a condition holds before its alert fires
+ENOUGH_SPANS = 500
 HEAVIER = ("--swap", "gpt-5-mini=gpt-5", "--swap", "claude-haiku-4-5=claude-sonnet-5", "--no-cache")
 REGRESSIONS = ("CarbonReleaseRegression", "CarbonWeekRegression")
 
@@ -50,9 +53,13 @@ def lapsed(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield stack
 
 
+def alerts(stack: Stack) -> list[dict[str, Any]]:
+    found = requests.get(f"{stack.prometheus_url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
+    return [alert for alert in found if alert["state"] == "firing"]
+
+
 def firing(stack: Stack) -> dict[str, dict[str, Any]]:
-    alerts = requests.get(f"{stack.prometheus_url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
-    return {alert["labels"]["alertname"]: alert for alert in alerts if alert["state"] == "firing"}
+    return {alert["labels"]["alertname"]: alert for alert in alerts(stack)}
 
 
 def mean_g(ledger: Mapping[str, Mapping[str, float]]) -> float:
@@ -91,9 +98,9 @@ def test_a_dirtier_release_fires_and_clears_when_it_is_undone(lapsed: Stack, tmp
 
     with Traffic(lapsed, tmp_path, "--release", "1.5.0", "--instance", "b", "--pause", "0.5", *HEAVIER):
         # The week's first, for it has less time: a week on, today's figures are the baseline.
-        alerts = wait_until("the week's regression", lambda: _both(lapsed))
-        assert alerts["CarbonReleaseRegression"]["labels"]["service_version"] == "1.5.0"
-        assert alerts["CarbonReleaseRegression"]["labels"]["app_feature"] == "account-brief"
+        fired = wait_until("the week's regression", lambda: _both(lapsed))
+        assert fired["CarbonReleaseRegression"]["labels"]["service_version"] == "1.5.0"
+        assert fired["CarbonReleaseRegression"]["labels"]["app_feature"] == "account-brief"
         shown = [number(lapsed, mean) or math.nan for _ in every(SAMPLING_S)]
         # Everything that is recorded has values now.
         missing = [name for name in recorded() if not lapsed.query(f'last_over_time({{__name__="{name}"}}[1m])')]
@@ -110,9 +117,50 @@ def test_a_dirtier_release_fires_and_clears_when_it_is_undone(lapsed: Stack, tmp
         wait_until("all clear", lambda: not set(REGRESSIONS) & firing(lapsed).keys())
 
 
+# Each change in an environment of its own, so that each release has its own before. The last is no change.
+PLANTED: Mapping[str, tuple[str, ...]] = {
+    "heavier": ("--swap", "gpt-5=gpt-5.5", "--swap", "gpt-5-mini=gpt-5.5"),
+    "dirtier": ("--region", "zone:PL"),
+    "uncached": ("--no-cache",),
+    "unchanged": (),
+}
+
+
+def test_each_planted_regression_fires_in_its_environment_alone_and_clears_when_undone(
+    lapsed: Stack, tmp_path: Path
+) -> None:
+    hours = str(hours_file(tmp_path, {"GB": 120.0, "PL": 660.0}))
+    worse = PLANTED.keys() - {"unchanged"}
+
+    def served(release: str, changes: Mapping[str, tuple[str, ...]]) -> ExitStack:
+        running = ExitStack()
+        for environment, options in changes.items():
+            named = ("--environment", environment, "--release", release, "--instance", f"{environment}-{release}")
+            running.enter_context(Traffic(lapsed, tmp_path, *named, "--grid", hours, "--pause", "1", *options))
+        return running
+
+    def fires() -> set[str]:
+        found = [alert for alert in alerts(lapsed) if alert["labels"]["alertname"] == "CarbonReleaseRegression"]
+        assert {alert["labels"]["service_version"] for alert in found} <= {"2.0.0"}
+        return {alert["labels"]["deployment_environment_name"] for alert in found} & PLANTED.keys()
+
+    as_it_was = dict.fromkeys(PLANTED, ())
+    with served("1.9.0", as_it_was):
+        tasks = 'min(sum by (deployment_environment_name) (carbonspan_spans_total{deployment_environment_name=~"%s"}))'
+        wait_until("a baseline", lambda: (number(lapsed, tasks % "|".join(PLANTED)) or 0) > ENOUGH_SPANS)
+        assert not fires()
+    with served("2.0.0", PLANTED):
+        wait_until("the three that are worse", lambda: fires() == worse)
+        # Long enough for the fourth to fire, if it were to.
+        time.sleep(TIMELAPSE_FOR_S * 2)
+        assert fires() == worse
+    with served("1.9.0", as_it_was):
+        wait_until("all clear", lambda: not fires())
+
+
 def _both(stack: Stack) -> dict[str, dict[str, Any]] | None:
-    alerts = firing(stack)
-    return alerts if set(REGRESSIONS) <= alerts.keys() else None
+    fired = firing(stack)
+    return fired if set(REGRESSIONS) <= fired.keys() else None
 
 
 def test_every_rule_is_healthy_over_live_data(lapsed: Stack) -> None:

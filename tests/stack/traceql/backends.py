@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import requests
+
 from tests.stack.traceql.evaluate import evaluate
 
 if TYPE_CHECKING:

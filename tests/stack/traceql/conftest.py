@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.stack.running import SERVICE, wait_until
 from tests.stack.traceql.backends import Backend, OverSpans, Tempo
 from tests.stack.traceql.evaluate import evaluate

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.stack.traceql.evaluate import evaluate
 from tests.stack.traceql.fields import UnsupportedError
 from tests.stack.traceql.grammar import NotTraceQLError

@@ -8,16 +8,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.stack.fenced import Query, fenced
 from tests.stack.running import REPOSITORY, SERVICE
 from tests.stack.traceql.evaluate import evaluate
 from tests.stack.traceql.spans import from_jaeger
 
 if TYPE_CHECKING:
+    from examples.stack.native import Stack
     from tests.stack.traceql.backends import Backend
     from tests.stack.traceql.grammar import Grammar
-
-    from examples.stack.native import Stack
 
 
 @pytest.mark.parametrize("query", fenced("traceql"), ids=str)
