@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     files = built()
     if "--check" in arguments:
         stale = [path.name for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
-        sys.stderr.writelines(f"{name} is not what the code builds: run make dashboards\n" for name in stale)
+        sys.stderr.writelines(f"{name} is not what the code builds: run python -m dashboards.build\n" for name in stale)
         return 1 if stale else 0
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")

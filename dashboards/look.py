@@ -48,6 +48,13 @@ TEMPO = dashboard.DataSourceRef(type_val="tempo", uid="${tempo_datasource}")
 
 GREEN, BLUE, GREY = "green", "blue", "text"
 
+JUDGEMENT = [
+    dashboard.Threshold(value=None, color=GREEN),
+    dashboard.Threshold(value=0.95, color=GREY),
+    dashboard.Threshold(value=1.1, color="red"),
+]
+"""Of a ratio: what is 5 % less is better, what is 10 % more is worse, and between them traffic alone may do it."""
+
 SPANS_OF_REQUESTS = (
     'resource.service.name =~ "$service" && resource.deployment.environment.name =~ "$environment"'
     ' && span.carbon.intensity.basis = "$basis"'
@@ -76,6 +83,8 @@ class Column:
     unit: str
     bar: bool = False
     """Draw the value as a bar too, so that the eye finds the largest."""
+    judged: bool = False
+    """A ratio: colour it as `judge` does."""
 
 
 def lead_to_traces(panel: table.Panel, column: str, attribute: str, uid: str) -> None:
@@ -86,15 +95,10 @@ def lead_to_traces(panel: table.Panel, column: str, attribute: str, uid: str) ->
     panel.override_by_name(column, [dashboard.DynamicConfigValue(id_val="links", value=[link])])
 
 
-def judge(panel: stat.Panel, *, better_below: float, worse_above: float) -> None:
-    """Colour a ratio: green below the one, red from the other on, plain between."""
+def judge(panel: stat.Panel) -> None:
+    """Colour a ratio: green below 0.95, red from 1.1 on, plain between."""
     panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
-    steps = [
-        dashboard.Threshold(value=None, color=GREEN),
-        dashboard.Threshold(value=better_below, color=GREY),
-        dashboard.Threshold(value=worse_above, color="red"),
-    ]
-    panel.thresholds(dashboard_builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps))
+    panel.thresholds(dashboard_builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(JUDGEMENT))
     panel.decimals(2)
 
 

@@ -35,23 +35,28 @@ def grid() -> list[AnyPanel]:
     labels = "carbon_intensity_zone, carbon_intensity_source, carbon_intensity_quality"
     in_use = f'max by ({labels}) ({promql.GRID}{{{PROCESS}, carbon_intensity_basis="$basis"}})'
     age = f"max by (carbon_intensity_zone, carbon_intensity_source) ({promql.GRID_AGE}{{{PROCESS}}})"
+    met = panels.curves(
+        "Grid intensity that requests met",
+        "The last 24 hours: grams of CO2e per kWh by region, weighted by the energy of the requests (operational grams "
+        "over energy). The day's shape is the grid's: work that can wait belongs in its valleys. A flat line is a "
+        "yearly figure.",
+        look.INTENSITY,
+        [Query(ratio(operational, energy_kwh), "{{carbon_region_name}}")],
+    )
+    used = panels.curves(
+        "Grid intensity in use, by zone, source and quality",
+        "The last 24 hours: the intensity that a span ending now gets, of each zone wanted in the last hours. A change "
+        "of quality to stale, profile or annual means that the live source fails: run carbonspan doctor. Empty without "
+        "a live source.",
+        look.INTENSITY,
+        [Query(in_use, "{{carbon_intensity_zone}}: {{carbon_intensity_source}}, {{carbon_intensity_quality}}")],
+        empty="No live grid source is configured: spans get the yearly tables",
+    )
+    for panel in (met, used):
+        panel.time_from("24h")  # the day's shape, whatever range is chosen
     return [
-        panels.curves(
-            "Grid intensity that requests met",
-            "Grams of CO2e per kWh by region, weighted by the energy of the requests (operational grams over energy). "
-            "The day's shape is the grid's: work that can wait belongs in its valleys. A flat line is a yearly figure.",
-            look.INTENSITY,
-            [Query(ratio(operational, energy_kwh), "{{carbon_region_name}}")],
-        ),
-        panels.curves(
-            "Grid intensity in use, by zone, source and quality",
-            "The intensity that a span ending now gets, of each zone wanted in the last hours. A change of quality to "
-            "stale, profile or annual means that the live source fails: run carbonspan doctor. Empty without a live "
-            "source.",
-            look.INTENSITY,
-            [Query(in_use, "{{carbon_intensity_zone}}: {{carbon_intensity_source}}, {{carbon_intensity_quality}}")],
-            empty="No live grid source is configured: spans get the yearly tables",
-        ),
+        met,
+        used,
         panels.rows(
             "Sources and quality now",
             "Each zone's intensity, where it comes from and how well it is known, and how long ago it was fetched. "
@@ -245,9 +250,10 @@ def dirtiest() -> list[AnyPanel]:
             height=10,
         ),
         trace_panels.traces(
-            "Requests above $dirty_from g",
-            "Spans of the dirtiest requests, found in the trace backend: open one for its prompt, its agent and its "
-            "retries. The limit follows the 95th percentile of the range; type another one above.",
+            "Traces of the dirtiest requests",
+            "Spans from the limit above on (Dirty from: the 95th percentile, or what you type): open one for its "
+            "prompt, its agent and its retries. Tempo returns the first 50 that it finds: raise the limit until fewer "
+            "come.",
             "{ " + look.SPANS_OF_REQUESTS + " && span.carbon.emissions.grams >= $dirty_from }"
             " | select(span.carbon.emissions.grams, span.gen_ai.request.model, span.carbon.region.name)",
             sort_by="carbon.emissions.grams",

@@ -138,7 +138,9 @@ def rows(
     panel.datasource(look.PROMETHEUS)
     targets = [_instant(Query(column.expr), index) for index, column in enumerate(columns)]
     panel.targets([target.format(prometheus_models.PromQueryFormat.TABLE) for target in targets])
-    values = [_value_field(index, len(columns)) for index in range(len(columns))]
+    # Grafana names values after their queries' refIds, but "Value" where one query alone has any.
+    titles = {f"Value #{_ref_id(index)}": column.title for index, column in enumerate(columns)}
+    titles["Value"] = columns[0].title
     panel.transformations(
         [
             dashboard.DataTransformerConfig(id_val="merge", options={}),
@@ -147,8 +149,7 @@ def rows(
                 options={
                     "excludeByName": {"Time": True},
                     "indexByName": {},
-                    "renameByName": look.LABELS
-                    | {value: column.title for value, column in zip(values, columns, strict=True)},
+                    "renameByName": look.LABELS | titles,
                 },
             ),
         ]
@@ -169,6 +170,14 @@ def rows(
             properties.append(dashboard.DynamicConfigValue(id_val="min", value=0))
             # Else the longest bar is the largest number of the whole table.
             properties.append(dashboard.DynamicConfigValue(id_val="fieldMinMax", value=True))
+        if column.judged:
+            thresholds = {"mode": "absolute", "steps": [step.to_json() for step in look.JUDGEMENT]}
+            properties += [
+                dashboard.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+                dashboard.DynamicConfigValue(id_val="color", value={"mode": "thresholds"}),
+                dashboard.DynamicConfigValue(id_val="thresholds", value=thresholds),
+                dashboard.DynamicConfigValue(id_val="decimals", value=2),
+            ]
         panel.override_by_name(column.title, properties)
     panel.mappings(
         [
@@ -206,8 +215,3 @@ def _instant(query: Query, index: int) -> prometheus.Dataquery:
 
 def _ref_id(index: int) -> str:
     return chr(ord("A") + index)
-
-
-def _value_field(index: int, count: int) -> str:
-    # Grafana names a single query's values "Value", and those of several after their refIds.
-    return "Value" if count == 1 else f"Value #{_ref_id(index)}"

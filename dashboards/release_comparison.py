@@ -120,7 +120,7 @@ def _ratio(measure: _Measure, width: int) -> AnyPanel:
         width=width,
         empty="needs traffic of both",
     )
-    look.judge(panel, better_below=0.95, worse_above=1.1)
+    look.judge(panel)
     return panel
 
 
@@ -154,7 +154,7 @@ def _table(label: str, word: str) -> AnyPanel:
         columns += [
             Column(a, f"{short} A", measure.unit),
             Column(b, f"{short} B", measure.unit),
-            Column(_over(b, a), f"{short} B/A", look.TIMES),
+            Column(_over(b, a), f"{short} B/A", look.TIMES, judged=True),
         ]
     panel = panels.rows(
         f"By {word}: A, B and the ratio",

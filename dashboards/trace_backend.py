@@ -44,7 +44,7 @@ def dashboard() -> Dashboard:
     layout = Layout(made)
     layout.row("By feature flag: $flag_attribute", _by(_FLAG, "variant"))
     layout.row("By cohort: $cohort_attribute", _by(_COHORT, "cohort"))
-    layout.row("The dirtiest", _dirtiest())
+    layout.row("Requests and tasks", _dirtiest())
     layout.row("What to look at when a figure is doubted", _doubted())
     return made
 
@@ -83,9 +83,10 @@ def _dirtiest() -> list[AnyPanel]:
     what = f"{_GRAMS}, span.gen_ai.request.model, span.carbon.region.name, span.gen_ai.usage.output_tokens"
     return [
         trace_panels.traces(
-            "Requests above $dirty_from g",
-            "Spans of the requests that emit the most, with model, region and output: open one for its prompt, its "
-            "agent and its retries. The limit follows the 95th percentile of the range; type another one above.",
+            "The dirtiest requests",
+            "Spans from the limit above on (Dirty from: the 95th percentile, or what you type), with model, region and "
+            "output: open one for its prompt and its retries. Tempo returns the first 50 that it finds: raise the "
+            "limit until fewer come.",
             f"{{ {_REQUESTS} && {_GRAMS} >= $dirty_from }} | select({what}, {_FLAG}, {_COHORT})",
             sort_by="carbon.emissions.grams",
         ),

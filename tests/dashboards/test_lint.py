@@ -75,7 +75,7 @@ BREAKS: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("target_service_rule", _expr('service_name=~"$service"', 'job="a"')),
     (
         "target_service_rule",
-        lambda board: _set(_panel(board, "Requests above $dirty_from g")["targets"][0], query="{}"),
+        lambda board: _set(_panel(board, "Traces of the dirtiest requests")["targets"][0], query="{}"),
     ),
     ("one_basis_rule", _expr(', carbon_intensity_basis="$basis"', "")),
     ("no_nan_rule", _expr(" > 0", "")),

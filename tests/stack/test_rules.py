@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 RULES = REPOSITORY / "dashboards" / "rules"
 # In time-lapse with a sample a second a week is 40 seconds: so long there must have been traffic before.
 WEEK_S = 40
-SAMPLING_S = 12.0
 TIMELAPSE_FOR_S = 3  # how long a condition holds before its alert fires
 ENOUGH_SPANS = 500
+SAMPLING_S = 12.0
 HEAVIER = ("--swap", "gpt-5-mini=gpt-5", "--swap", "claude-haiku-4-5=claude-sonnet-5", "--no-cache")
 REGRESSIONS = ("CarbonReleaseRegression", "CarbonWeekRegression")
 

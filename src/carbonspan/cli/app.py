@@ -16,6 +16,7 @@ from rich.terminal_theme import MONOKAI
 
 import carbonspan
 from carbonspan.cli import doctor as doctors, listing, show
+from carbonspan.cli.collector_config import collector_config
 from carbonspan.cli.grid import grid
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def app() -> None:
 
 
 app.add_command(grid)
+app.add_command(collector_config)
 
 
 @app.command()

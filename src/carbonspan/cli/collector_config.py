@@ -1,0 +1,162 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""`carbonspan collector-config`: what it takes, and when it makes a configuration anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from carbonspan.collector import writing
+from carbonspan.collector.configuration import PARTS, WHOLE, Maker, Request
+from carbonspan.settings import Settings, check_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNCHANGED = 3
+"""The exit status where the file holds the configuration already: nothing needs to be told."""
+
+STATEMENTS_FILE = "${env:STATEMENTS_FILE:-collector-config/enrichment/statements.yaml}"
+_MINUTES_PER_HOUR = 60
+_AFTER_THE_HOUR_S = 20.0  # sources publish an hour when it has begun
+MAX_TIMEOUT_S = 300.0
+
+
+def _setting(flag: str, keyword: str, meaning: str) -> Callable[..., Any]:
+    return click.option(flag, keyword, default=None, help=f"{meaning} [CARBONSPAN_{keyword.upper()}]")
+
+
+@click.command("collector-config")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: standard output."
+)
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default=WHOLE,
+    show_default=True,
+    help="All in one file; or the statements (they change by the hour) and the pipelines around them, a file each.",
+)
+@click.option(
+    "--statements-file",
+    default=STATEMENTS_FILE,
+    show_default=True,
+    metavar="PATH",
+    help="Of the pipelines: where the Collector finds the statements.",
+)
+@click.option(
+    "--cover",
+    "covered",
+    multiple=True,
+    metavar="REGION",
+    help="A cloud region the tables hold, such as aws:eu-west-1. Repeatable. Default: every one. "
+    "The hours of live sources are those of these.",
+)
+@click.option("--model", "names", multiple=True, metavar="NAME", help="A model's name to know by itself. Repeatable.")
+@_setting("--region", "region", "Where models run if a span does not say.")
+@_setting("--regions", "regions", "provider=region or model=region pairs, for certain.")
+@_setting("--self-hosted", "self_hosted", "Providers and hosts on the machines the telemetry comes from.")
+@_setting("--pue", "pue", "Power usage effectiveness, where you know it.")
+@_setting("--models", "models", "Your own models: JSON, or the path of a JSON file.")
+@_setting("--basis", "basis", "life-cycle, direct or marginal.")
+@_setting("--grid", "grid", "Live sources, in order of preference.")
+@_setting("--attributes", "attributes", "minimal, standard or full.")
+@_setting("--flags", "flags", "Feature flags that become labels of the metrics.")
+@_setting("--cohorts", "cohorts", "Span attributes that become labels of the metrics.")
+@click.option("--metrics/--no-metrics", default=None, help="Whether metrics are made too. [CARBONSPAN_METRICS]")
+@click.option(
+    "--every",
+    "every_minutes",
+    type=click.IntRange(1, _MINUTES_PER_HOUR),
+    default=None,
+    metavar="MINUTES",
+    help="Go on, and make it anew at each full hour and these minutes apart.",
+)
+@click.option(
+    "--reload-pid",
+    default=None,
+    metavar="PID|FILE",
+    help="Tell this Collector (SIGHUP) whenever the file has changed. Needs --output.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, MAX_TIMEOUT_S),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for live sources.",
+)
+def collector_config(
+    *,
+    output: Path | None,
+    part: str,
+    statements_file: str,
+    covered: tuple[str, ...],
+    names: tuple[str, ...],
+    every_minutes: int | None,
+    reload_pid: str | None,
+    timeout_s: float,
+    **options: Any,
+) -> None:
+    """Write a Collector configuration that puts the estimate on spans of services that are not Python.
+
+    It is made from the same registry, tables and live hours as the processor's. Each option has the environment
+    variable that is named beside it. Exits 0 where the file was written, 3 where it holds the same already.
+    """
+    if output is None and (every_minutes or reload_pid):
+        raise click.UsageError("--every and --reload-pid need --output: the file the Collector reads")
+    try:
+        check_environment(os.environ, options)
+        settings = Settings.resolve({key: value for key, value in options.items() if value is not None}, os.environ)
+        maker = Maker(settings, Request(part, statements_file, covered, names, timeout_s))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        _run(maker, output, reload_pid, every_minutes)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        maker.close()
+
+
+def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minutes: int | None) -> None:
+    while True:
+        made = maker.make()
+        for problem in made.problems:
+            click.echo(f"carbonspan: {problem}", err=True)
+        if output is None:
+            click.echo(made.content, nl=False)
+            return
+        changed = writing.write(output, made.content)
+        if changed and reload_pid:
+            _reload(reload_pid, go_on=every_minutes is not None)
+        click.echo(f"{output}: {'written' if changed else 'unchanged'}", err=True)
+        if every_minutes is None:
+            if not changed:
+                sys.exit(UNCHANGED)
+            return
+        time.sleep(pause_s(time.time(), every_minutes))
+
+
+def _reload(process: str, *, go_on: bool) -> None:
+    try:
+        writing.reload(process)
+    except OSError as error:
+        if not go_on:
+            raise
+        # It may be starting up, or down for an upgrade: it reads the file when it is there.
+        click.echo(f"carbonspan: --reload-pid {process}: {error}", err=True)
+
+
+def pause_s(now_s: float, every_minutes: int) -> float:
+    """Return how long to wait: to the next of the minutes counted from the full hour, and a little."""
+    apart_s = every_minutes * 60.0
+    hour_s = now_s - now_s % 3600.0
+    next_s = min(hour_s + ((now_s - hour_s) // apart_s + 1) * apart_s, hour_s + 3600.0)
+    return next_s - now_s + _AFTER_THE_HOUR_S
