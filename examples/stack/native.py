@@ -58,6 +58,18 @@ class Ports(NamedTuple):
     jaeger_grpc: int = 16685
     jaeger_otlp: int = 14317
 
+    def taken(self) -> list[str]:
+        """Return which of these others listen on, as `prometheus (9090)`."""
+        found = []
+        for name, port in self._asdict().items():
+            with socket.socket() as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    one.bind(("127.0.0.1", port))
+                except OSError:
+                    found.append(f"{name} ({port})")
+        return found
+
     @classmethod
     def free(cls) -> Ports:
         """Return ports that were free just now."""
@@ -123,11 +135,14 @@ class Stack:
         """Start all of it and wait until it is ready.
 
         Raises:
-            StackError: a program is missing or did not come up.
+            StackError: a program is missing or did not come up, or a port is taken.
         """
         missing = missing_programs()
         if missing:
             raise StackError(f"not built: {', '.join(missing)}; `make stack-programs` builds them")
+        taken = self.ports.taken()
+        if taken:
+            raise StackError(f"somebody else listens already: {', '.join(taken)}; --any-port takes free ones")
         try:
             self._start_jaeger()
             self._start_prometheus()
@@ -234,6 +249,8 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C is for the traffic; these end after it, the Collector first.
+                start_new_session=True,
                 cwd=self.folder,
             )
 
@@ -269,28 +286,35 @@ def main() -> None:
     """Run the stack and the demo's traffic until interrupted."""
     parser = argparse.ArgumentParser(description="The stack as processes on loopback, with the demo's traffic.")
     parser.add_argument("--minutes", default=None, help="stop after this long (default: until interrupted)")
+    parser.add_argument("--any-port", action="store_true", help="listen on free ports instead of the usual ones")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="carbonspan-stack-") as folder:
-        try:
-            stack = Stack(Path(folder), ports=Ports()).__enter__()
-        except StackError as error:
-            sys.exit(f"stack: {error}")
-        with stack:
-            print(
-                f"OTLP         {stack.otlp_http_url}\n"
-                f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
-                f"Jaeger       {stack.jaeger_url}\n"
-                "Grafana      dashboards/*.json, imported into one of your own: docs/dashboards.md\n"
-                "traffic goes on until you interrupt it (Ctrl-C)",
-                flush=True,
-            )
-            command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
-            if options.minutes:
-                command += ["--minutes", options.minutes]
-            try:
-                subprocess.run(command, check=True)  # noqa: S603 - this folder's own script
-            except KeyboardInterrupt:
-                print("stopping")
+    ports = Ports.free() if options.any_port else Ports()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="carbonspan-stack-") as folder,
+            Stack(Path(folder), ports=ports) as stack,
+        ):
+            _serve(stack, options.minutes)
+    except StackError as error:
+        sys.exit(f"stack: {error}")
+
+
+def _serve(stack: Stack, minutes: str | None) -> None:
+    print(
+        f"OTLP         {stack.otlp_http_url}\n"
+        f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
+        f"Jaeger       {stack.jaeger_url}/api/traces?service=research-agent\n"
+        "Grafana      dashboards/*.json, imported into one of your own: docs/dashboards.md\n"
+        "traffic goes on until you interrupt it (Ctrl-C)",
+        flush=True,
+    )
+    command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
+    if minutes:
+        command += ["--minutes", minutes]
+    try:
+        subprocess.run(command, check=True)  # noqa: S603 - this folder's own script
+    except KeyboardInterrupt:
+        print("stopping")
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ SPANS_EVERY_MS = 500
 # Long enough for a Collector to be restarted meanwhile: what is not delivered is tried again.
 DELIVERY_TIMEOUT_S = 30
 FIRST_CASE = 5001
-# How many of the agent's runs another release serves: none, as long as the option is not given.
 HOURS = range(-48, 3)
+ROUND = tuple(product(VARIANTS, COHORTS))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -66,6 +66,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="how many runs of the agent, then stop")
     parser.add_argument("--minutes", type=float, help="how long, then stop (default: until interrupted)")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between runs (default: %(default)s)")
+    parser.add_argument("--rest", type=float, default=0.0, help="more seconds after each variant served each cohort")
     parser.add_argument("--ledger", type=Path, help="write what was counted, as JSON, on the way out")
     return parser
 
@@ -94,7 +95,7 @@ def rounds(options: argparse.Namespace) -> Iterator[int]:
         if time.monotonic() >= end or (options.runs is not None and at >= options.runs):
             return
         if at:
-            time.sleep(options.pause)
+            time.sleep(options.pause + (0.0 if at % len(ROUND) else options.rest))
         yield at
 
 
@@ -143,10 +144,9 @@ def serve(options: argparse.Namespace) -> list[Counted]:
             )
         )
         run = stack.enter_context(workbench(provider, caching=not options.no_cache))
-        pairs = list(product(VARIANTS, COHORTS))
         try:
             for at in rounds(options):
-                variant, cohort = pairs[at % len(pairs)]
+                variant, cohort = ROUND[at % len(ROUND)]
                 # The case is in every prompt from the start: no run finds its prompts cached by the one before.
                 run(variant=swapped(variant, swaps), cohort=cohort, case=FIRST_CASE + at, on_step=_nothing)
         except KeyboardInterrupt:

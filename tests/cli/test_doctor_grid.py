@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from tests.grid.sources.faults import FaultServer, answer, never, too_many, unused_port
-from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 from carbonspan.cli import probe
 from carbonspan.cli.app import app
@@ -25,6 +23,8 @@ from carbonspan.grid.cachestate import state_of
 from carbonspan.grid.chosen import Chosen
 from carbonspan.grid.sources.function import FunctionSource
 from carbonspan.values import Basis
+from tests.grid.sources.faults import FaultServer, answer, never, too_many, unused_port
+from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from carbonspan.grid.source import GridSource

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
-from tests.grid.sources.faults import FaultServer, answer, never, unused_port
-from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 from carbonspan.cli import curve, hours
 from carbonspan.cli.app import app
 from carbonspan.grid import live
+from tests.grid.sources.faults import FaultServer, answer, never, unused_port
+from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.grid.live import eia930
 
 from carbonspan.grid import HourValue
 from carbonspan.grid.hours import hour_index, hour_start
 from carbonspan.grid.plausible import MAX_RUN_HOURS, marked
 from carbonspan.values import Basis, Quality
+from tests.grid.live import eia930
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

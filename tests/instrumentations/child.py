@@ -26,9 +26,9 @@ def main(stack: str, parts: str, url: str, report: str) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.trace import TracerProvider
-    from tests.instrumentations.record import Recorder
 
     from carbonspan import CarbonSpanProcessor
+    from tests.instrumentations.record import Recorder
 
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], shutdown_on_exit=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.instrumentations import recordings
 from tests.instrumentations.api.server import Server
 from tests.instrumentations.matrix import CASES, EACH, SUM

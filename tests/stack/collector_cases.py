@@ -8,11 +8,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.stack.running import REPOSITORY
-
 from carbonspan.energy import default_registry
 from carbonspan.site.places import tables
 from carbonspan.tables import load, rows
+from tests.stack.running import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

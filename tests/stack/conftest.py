@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stack.running import Traffic, number, wait_until
 
 from examples.stack.native import Stack, programs_folder
+from tests.stack.running import Traffic, number, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -118,3 +119,16 @@ def traces(stack: Stack, service: str = SERVICE) -> dict[str, list[dict[str, Any
         ]
         for trace in answer["data"] or ()
     }
+
+
+def hours_file(folder: Path, g_per_kwh: Mapping[str, float]) -> Path:
+    """Return a CSV of hours around now with one intensity a zone, so that the hour of a test does not move figures."""
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    rows = (
+        f"{zone},{(hour + timedelta(hours=ahead)).isoformat()},{value}"
+        for zone, value in g_per_kwh.items()
+        for ahead in range(-2, 3)
+    )
+    path = folder / "hours.csv"
+    path.write_text("\n".join(["zone,hour,value", *rows]), encoding="utf-8")
+    return path

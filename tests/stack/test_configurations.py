@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from tests.stack.running import REPOSITORY, number, run_traffic, traces, wait_until
 
 from examples.stack.native import Stack
+from tests.stack.running import REPOSITORY, hours_file, number, run_traffic, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +83,9 @@ def test_a_gateway_keeps_the_dirtiest_traces_and_counts_all(programs: None, tmp_
     gateway = CONFIGS / "gateway-tail-sampling.yaml"
     environment = settings | {"KEEP_TASK_GRAMS": str(threshold_g)}
     with Stack(tmp_path, collector=[gateway], rules=(), environment=environment) as stack:
-        ledger = run_traffic(stack, tmp_path, "--runs", str(runs), "--pause", "0", "--grid", str(one_grid(tmp_path)))
+        ledger = run_traffic(
+            stack, tmp_path, "--runs", str(runs), "--pause", "0", "--grid", str(hours_file(tmp_path, {"GB": 200.0}))
+        )
         dirtiest = {trace for trace, sums in ledger.items() if sums["emissions_g"] >= threshold_g}
         assert 0 < len(dirtiest) < runs
         wait_until("the dirtiest traces", lambda: traces(stack).keys() == dirtiest)
@@ -95,15 +97,15 @@ def test_a_gateway_keeps_the_dirtiest_traces_and_counts_all(programs: None, tmp_
         assert math.isclose(number(stack, GRAMS) or 0.0, total(ledger), rel_tol=1e-9), "metrics count every span"
 
 
-def one_grid(folder: Path) -> Path:
-    """Return a file of hours of one intensity, so that the hour of the test does not move the figures."""
-    from datetime import datetime, timedelta, timezone  # noqa: PLC0415
-
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    path = folder / "hours.csv"
-    rows = (f"GB,{(hour + timedelta(hours=ahead)).isoformat()},200" for ahead in range(-2, 3))
-    path.write_text("\n".join(["zone,hour,value", *rows]), encoding="utf-8")
-    return path
+def test_a_gateway_that_is_stopped_decides_first(programs: None, tmp_path: Path) -> None:  # noqa: ARG001
+    environment = {"DECISION_WAIT": "1h", "KEEP_TASK_GRAMS": "0"}
+    gateway = CONFIGS / "gateway-tail-sampling.yaml"
+    with Stack(tmp_path, collector=[gateway], rules=(), environment=environment) as stack:
+        ledger = run_traffic(stack, tmp_path, "--runs", str(RUNS), "--pause", "0")
+        assert not traces(stack)
+        stack.stop_collector()
+        stack.start_collector()  # what it had not delivered is on disk
+        wait_until("every trace", lambda: traces(stack).keys() == ledger.keys())
 
 
 def series_of() -> str:

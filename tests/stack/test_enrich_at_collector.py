@@ -23,15 +23,15 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
-from tests.stack import collector_cases
-from tests.stack.collector_cases import CHAT, SCOPE, Case
-from tests.stack.running import REPOSITORY, traces, wait_until
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import writing
 from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
 from carbonspan.settings import Settings
 from examples.stack.native import Ports, Stack
+from tests.stack import collector_cases
+from tests.stack.collector_cases import CHAT, SCOPE, Case
+from tests.stack.running import REPOSITORY, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

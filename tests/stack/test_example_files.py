@@ -5,11 +5,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
+from examples.stack.native import Ports, Stack, StackError
 from tests.stack.running import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STACK = REPOSITORY / "examples" / "stack"
 # Tempo and Grafana cannot be built from a Go module under a licence to build on: their tags are pinned, untried here.
@@ -67,3 +75,20 @@ def test_data_sources_point_at_the_services() -> None:
         for target in source.get("jsonData", {}).get("exemplarTraceIdDestinations", ())
     }
     assert linked <= {source["uid"] for source in sources["datasources"]}
+
+
+def test_the_native_stack_runs_and_says_where_to_look(programs: None) -> None:  # noqa: ARG001 - must be there
+    command = [sys.executable, str(STACK / "native.py"), "--any-port", "--minutes", "0.05"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)  # noqa: S603
+    assert {"OTLP", "Prometheus", "Jaeger", "Grafana"} <= {line.split(" ")[0] for line in said.stdout.splitlines()}
+    assert re.search(r"\d+ tasks, \d+ model calls, \d+\.\d+ gCO2e \(estimate\)", said.stdout)
+    assert said.stderr == ""
+
+
+def test_the_native_stack_does_not_settle_on_taken_ports(programs: None, tmp_path: Path) -> None:  # noqa: ARG001
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(StackError, match=rf"prometheus \({port}\)"):
+            Stack(tmp_path, ports=Ports.free()._replace(prometheus=port)).__enter__()

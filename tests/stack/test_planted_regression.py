@@ -8,42 +8,41 @@ as it was. Alerts on the way: test_regression_alert.py.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import requests
-from tests.stack import by_hand
-from tests.stack.running import number, run_traffic, traces, wait_until
 
 from examples.stack.native import Stack
+from tests.stack import by_hand
+from tests.stack.running import hours_file, run_traffic, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 CALLS = 12  # of the agent's in a run
-CYCLE = 4  # runs until variants and cohorts have each been served by each
+CYCLE = 4  # runs until each variant has served each cohort
 CYCLES = 2  # the first makes the series, the second is measured
-INTENSITY_G_PER_KWH = {"zone:GB": 120.0, "zone:PL": 660.0}
+INTENSITY_G_PER_KWH = {"GB": 120.0, "PL": 660.0}
 WITHIN = 1e-3
 STEP_S = 0.25
-# Longer than metrics take to be exported twice: a window then begins and ends between two runs.
-PAUSE_S = 2.5
+# Longer than metrics take to be exported several times: a window then begins and ends between two cycles.
+REST_S = 8.0
 
 
 class Release(NamedTuple):
     """What one release runs with."""
 
     options: tuple[str, ...] = ()
-    region: str = "zone:GB"
+    zone: str = "GB"
 
 
 HEAVIER = ("--swap", "gpt-5=gpt-5.5", "--swap", "gpt-5-mini=gpt-5.5")
 RELEASES = {
     "1.0.0": Release(),
     "1.1.0-heavier": Release(HEAVIER),
-    "1.2.0-dirtier": Release(region="zone:PL"),
+    "1.2.0-dirtier": Release(zone="PL"),
     "1.3.0-uncached": Release(("--no-cache",)),
     "1.4.0-undone": Release(),
 }
@@ -55,10 +54,11 @@ AT_LEAST = {"1.1.0-heavier": 1.5, "1.2.0-dirtier": 3.0, "1.3.0-uncached": 1.8}
 def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001 - must be there
     folder = tmp_path_factory.mktemp("regression")
     with Stack(folder, rules=()) as running:
-        hours = hours_of(folder)
-        for release, (options, region) in RELEASES.items():
-            named = ("--release", release, "--instance", release, "--region", region, "--grid", str(hours))
-            run_traffic(running, folder, *named, *options, "--runs", str(CYCLE * CYCLES), "--pause", str(PAUSE_S))
+        hours = hours_file(folder, INTENSITY_G_PER_KWH)
+        for release, (options, zone) in RELEASES.items():
+            named = ("--release", release, "--instance", release, "--region", f"zone:{zone}", "--grid", str(hours))
+            paced = ("--runs", str(CYCLE * CYCLES), "--pause", "0.1", "--rest", str(REST_S))
+            run_traffic(running, folder, *named, *options, *paced)
         yield running
 
 
@@ -74,7 +74,7 @@ def test_the_figure_on_the_board_moves_by_the_ratio_computed_by_hand(stack: Stac
 
 
 def on_the_board_g(stack: Stack, release: str) -> float:
-    """Return what the board says of a release: over its last cycle, from between two runs to between two runs."""
+    """Return what the board says of a release: over its last cycle, from between two cycles to after the last."""
     begin, end = at_calls(stack, release, CALLS * CYCLE), at_calls(stack, release, CALLS * CYCLE * CYCLES)
     series = f'{{service_version="{release}"}}[{round((end - begin) * 1000)}ms]'
     grams, calls = (f"sum(rate(carbon_request_emissions_grams_{part}{series}))" for part in ("sum", "count"))
@@ -84,20 +84,19 @@ def on_the_board_g(stack: Stack, release: str) -> float:
 
 
 def at_calls(stack: Stack, release: str, calls: int) -> float:
-    """Return a moment (seconds since the epoch) between two runs, at which a release had served so many calls."""
+    """Return a moment (seconds since the epoch) between two cycles, at which a release had served so many calls."""
 
-    def found() -> float | None:
-        return number(stack, f'timestamp(sum(carbon_request_emissions_grams_count{{service_version="{release}"}}) > 0)')
-
-    wait_until(release, lambda: found() is not None or history(stack, release))
-    points = [at for at, value in history(stack, release) if value == calls]
-    assert len(points) * STEP_S > 1.5, f"{release} was never between two runs at {calls} calls"
-    return points[len(points) // 2] if calls < CALLS * CYCLE * CYCLES else points[-1]
+    points = wait_until(
+        f"{calls} calls of {release}", lambda: [at for at, value in history(stack, release) if value == calls]
+    )
+    last = calls == CALLS * CYCLE * CYCLES
+    assert last or len(points) * STEP_S >= REST_S / 2, f"{release} was not seen at rest"
+    return points[0] if last else points[len(points) // 2]
 
 
 def history(stack: Stack, release: str) -> list[tuple[float, float]]:
     """Return how many calls a release had served, over the test's time."""
-    now = datetime.now(timezone.utc).timestamp()
+    now = time.time()
     parameters = {
         "query": f'sum(carbon_request_emissions_grams_count{{service_version="{release}"}})',
         "start": str(now - 600),
@@ -105,7 +104,7 @@ def history(stack: Stack, release: str) -> list[tuple[float, float]]:
         "step": str(STEP_S),
     }
     answer = requests.get(f"{stack.prometheus_url}/api/v1/query_range", params=parameters, timeout=30).json()
-    return [(at, float(value)) for at, value in answer["data"]["result"][0]["values"]]
+    return [(at, float(value)) for series in answer["data"]["result"] for at, value in series["values"]]
 
 
 def computed_g(stack: Stack, release: str) -> float:
@@ -116,17 +115,4 @@ def computed_g(stack: Stack, release: str) -> float:
     )
     assert len(tasks) == CYCLE * CYCLES
     spans: list[Mapping[str, Any]] = [span for task in tasks[CYCLE:] for span in task]
-    return by_hand.mean_grams(spans, INTENSITY_G_PER_KWH[RELEASES[release].region])
-
-
-def hours_of(folder: Path) -> Path:
-    """Return a file of hours of one intensity a zone, so that the hour of the test does not move the figures."""
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    path = folder / "hours.csv"
-    rows = (
-        f"{region.removeprefix('zone:')},{(hour + timedelta(hours=ahead)).isoformat()},{value}"
-        for region, value in INTENSITY_G_PER_KWH.items()
-        for ahead in range(-2, 3)
-    )
-    path.write_text("\n".join(["zone,hour,value", *rows]), encoding="utf-8")
-    return path
+    return by_hand.mean_grams(spans, INTENSITY_G_PER_KWH[RELEASES[release].zone])

@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stack.running import Traffic, number, traces, wait_until
 
 from examples.stack.native import Stack
+from tests.stack.running import Traffic, number, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

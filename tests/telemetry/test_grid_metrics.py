@@ -14,7 +14,6 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from tests.grid.live.loopback import NOON, WAIT_S, FakeClock, Loopback, LoopbackSource
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.grid import HourStore, HourValue, live
@@ -24,6 +23,7 @@ from carbonspan.grid.source import GridError
 from carbonspan.telemetry import GRID_METRICS
 from carbonspan.telemetry.grid_metrics import MAX_ZONES, OUTCOMES, GridMetrics
 from carbonspan.values import Basis, Quality
+from tests.grid.live.loopback import NOON, WAIT_S, FakeClock, Loopback, LoopbackSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -115,7 +115,7 @@ _FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
 
 
 def _keep(*keys: str) -> str:
-    """Return the statement that forgets all but some of what is kept: the more there is, the longer each look-up takes."""
+    """Return the statement that forgets all but some of what is kept: each look-up takes longer the more there is."""
     return f"keep_keys(span.cache, [{', '.join(map(text, keys))}])"
 
 

@@ -9,7 +9,6 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
 
 from carbonspan.grid import HourStore
 from carbonspan.grid.ahead import TASK, Ahead
@@ -18,6 +17,7 @@ from carbonspan.grid.cache import HourCache, Key
 from carbonspan.grid.chosen import Chosen
 from carbonspan.grid.clock import Clock
 from carbonspan.values import Basis
+from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

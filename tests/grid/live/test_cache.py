@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.grid.live.loopback import WAIT_S
 
 from carbonspan.grid import HourValue, cache as caches, cachefile, lease
 from carbonspan.grid.attempt import DAY_S, Attempt
 from carbonspan.grid.cache import BUSY_WAIT_S, Claim, HourCache, Key
 from carbonspan.grid.hours import hour_index
 from carbonspan.values import Basis, Quality
+from tests.grid.live.loopback import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

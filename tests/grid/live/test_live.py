@@ -19,10 +19,6 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.grid.live import eia930
-from tests.grid.live.electricity_maps import ElectricityMapsServer
-from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
-from tests.grid.sources.faults import FaultServer, answer
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, estimate
 from carbonspan.grid import Resolver, live
@@ -33,6 +29,10 @@ from carbonspan.grid.refresher import PRESENT
 from carbonspan.settings import Settings, warn_again
 from carbonspan.site import parse_region
 from carbonspan.values import Basis
+from tests.grid.live import eia930
+from tests.grid.live.electricity_maps import ElectricityMapsServer
+from tests.grid.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
+from tests.grid.sources.faults import FaultServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.grid.live.loopback import NOON, WAIT_S, FakeClock, Hours, Loopback, LoopbackSource
 
 from carbonspan.grid import Capabilities, HourStore, HourValue
 from carbonspan.grid.cache import HourCache
@@ -19,6 +18,7 @@ from carbonspan.grid.hours import hour_index, hour_start
 from carbonspan.grid.refresher import DAYS_AT_ONCE, IDLE_HOURS, MAX_DAYS, MAX_WANTS, MAX_ZONES, PRESENT, Refresher
 from carbonspan.grid.source import RateLimited, Unavailable
 from carbonspan.values import Basis, Quality
+from tests.grid.live.loopback import NOON, WAIT_S, FakeClock, Hours, Loopback, LoopbackSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,8 +16,6 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.grid.sources.faults import Play, Request, answer, by_request
-
 from carbonspan.grid.sources.eco2mix import Eco2Mix
 from carbonspan.grid.sources.electricity_maps import ElectricityMaps
 from carbonspan.grid.sources.energinet import Energinet
@@ -26,6 +24,7 @@ from carbonspan.grid.sources.hourly import floor, now
 from carbonspan.grid.sources.uk_carbon_intensity import UkCarbonIntensity
 from carbonspan.grid.sources.watttime import WattTime
 from carbonspan.values import Basis
+from tests.grid.sources.faults import Play, Request, answer, by_request
 
 if TYPE_CHECKING:
     from carbonspan.grid.source import GridSource

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.grid.sources.faults import FaultServer, Play, Request, answer, by_request
-from tests.grid.sources.payloads import payload
-from tests.grid.sources.speakers import electricity_maps
 
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, Unauthorised
 from carbonspan.grid.sources.electricity_maps import ElectricityMaps, parse
 from carbonspan.grid.sources.hourly import floor, now
 from carbonspan.values import Basis, Quality
+from tests.grid.sources.faults import FaultServer, Play, Request, answer, by_request
+from tests.grid.sources.payloads import payload
+from tests.grid.sources.speakers import electricity_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

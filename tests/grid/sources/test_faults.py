@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+
+from carbonspan.grid.source import BadAnswer, GridError, GridSource, NotCovered, RateLimited, Unauthorised, Unavailable
+from carbonspan.grid.sources import energy_charts
+from carbonspan.grid.sources.hourly import floor, now
+from carbonspan.values import Quality
 from tests.grid.sources.faults import (
     FaultServer,
     Play,
@@ -26,11 +31,6 @@ from tests.grid.sources.faults import (
     too_many,
 )
 from tests.grid.sources.speakers import HOUR, PASSWORD, SPEAKERS, TOKEN, Speaker, Values, moments
-
-from carbonspan.grid.source import BadAnswer, GridError, GridSource, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.grid.sources import energy_charts
-from carbonspan.grid.sources.hourly import floor, now
-from carbonspan.values import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,6 +26,14 @@ from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from urllib3.response import HTTPResponse
+
+from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
+from carbonspan.grid.sources.body import MAX_BODY_BYTES, _unpacked
+from carbonspan.grid.sources.http import Client, Reply, Timeouts
+from carbonspan.grid.sources.pace import Pace, _renew, pace_of
+from carbonspan.grid.sources.transport import Deadline, make_session
+from carbonspan.version import __version__
 from tests.grid.sources.faults import (
     FaultServer,
     Play,
@@ -41,14 +49,6 @@ from tests.grid.sources.faults import (
     too_many,
     unused_port,
 )
-from urllib3.response import HTTPResponse
-
-from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.grid.sources.body import MAX_BODY_BYTES, _unpacked
-from carbonspan.grid.sources.http import Client, Reply, Timeouts
-from carbonspan.grid.sources.pace import Pace, _renew, pace_of
-from carbonspan.grid.sources.transport import Deadline, make_session
-from carbonspan.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

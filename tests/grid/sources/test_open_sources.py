@@ -10,9 +10,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tests.grid.sources.faults import FaultServer, answer, by_request
-from tests.grid.sources.payloads import payload, raw
-from tests.grid.sources.speakers import HOUR, energy_charts as energy_charts_says
 
 from carbonspan.grid.source import BadAnswer, NotCovered
 from carbonspan.grid.sources import eco2mix, energinet, energy_charts
@@ -21,6 +18,9 @@ from carbonspan.grid.sources.energinet import Energinet
 from carbonspan.grid.sources.energy_charts import EnergyCharts
 from carbonspan.grid.sources.hourly import floor, now
 from carbonspan.values import Basis, Quality
+from tests.grid.sources.faults import FaultServer, answer, by_request
+from tests.grid.sources.payloads import payload, raw
+from tests.grid.sources.speakers import HOUR, energy_charts as energy_charts_says
 
 UTC = timezone.utc
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tests.grid.sources.faults import FaultServer, answer, by_request
-from tests.grid.sources.payloads import payload
-from tests.grid.sources.speakers import uk
 
 from carbonspan.grid.source import BadAnswer, NotCovered, Unavailable
 from carbonspan.grid.sources.uk_carbon_intensity import UkCarbonIntensity, parse
 from carbonspan.values import Basis, Quality
+from tests.grid.sources.faults import FaultServer, answer, by_request
+from tests.grid.sources.payloads import payload
+from tests.grid.sources.speakers import uk
 
 UTC = timezone.utc
 

@@ -12,9 +12,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.grid.sources.faults import Exchange, FaultServer, Play, Request, answer, by_request
-from tests.grid.sources.payloads import payload, raw
-from tests.grid.sources.speakers import HOUR, PASSWORD, TOKEN, watttime as says
 
 from carbonspan import tables
 from carbonspan.grid.source import BadAnswer, NotCovered, Unauthorised
@@ -22,6 +19,9 @@ from carbonspan.grid.sources import watttime
 from carbonspan.grid.sources.hourly import floor, now
 from carbonspan.grid.sources.watttime import WattTime, parse
 from carbonspan.values import Basis, Quality
+from tests.grid.sources.faults import Exchange, FaultServer, Play, Request, answer, by_request
+from tests.grid.sources.payloads import payload, raw
+from tests.grid.sources.speakers import HOUR, PASSWORD, TOKEN, watttime as says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

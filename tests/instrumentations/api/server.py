@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from tests.instrumentations.api.truth import Call
     from typing_extensions import Self
+
+    from tests.instrumentations.api.truth import Call
 
 _IDLE_S = 5.0  # a connection kept open by a client that is gone
 _POLL_S = 0.05

@@ -10,6 +10,7 @@ from google.adk.agents import LlmAgent
 from google.adk.models import Gemini
 from google.adk.runners import InMemoryRunner
 from google.genai import types
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 

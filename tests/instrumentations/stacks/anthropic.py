@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from anthropic import Anthropic, AsyncAnthropic
 from opentelemetry import trace
+
 from tests.instrumentations.instrumentors import instrument
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import boto3
+
 from tests.instrumentations.api.script import TOOLS
 from tests.instrumentations.instrumentors import instrument
 

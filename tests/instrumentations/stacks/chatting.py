@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
+
 from tests.instrumentations.stacks import tools
 
 if TYPE_CHECKING:

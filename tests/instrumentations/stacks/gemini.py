@@ -13,6 +13,7 @@ from typing import Any
 
 from google import genai
 from google.genai import types
+
 from tests.instrumentations.api.script import TOOLS
 from tests.instrumentations.instrumentors import instrument
 

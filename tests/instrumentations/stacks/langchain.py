@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks.chatting import SCHEMAS, converse
 

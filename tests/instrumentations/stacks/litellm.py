@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from opentelemetry import trace
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks.chatting import SCHEMAS, converse
 

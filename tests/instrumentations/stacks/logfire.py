@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import logfire
 from openai import OpenAI
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks.chatting import SCHEMAS, converse
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 
 from openai import AsyncOpenAI, OpenAI
+
 from tests.instrumentations.instrumentors import instrument
 
 

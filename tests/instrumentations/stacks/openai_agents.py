@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_trace_processors
 from openai import AsyncOpenAI
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 

@@ -8,6 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from openai import AsyncOpenAI, OpenAI
+
 from tests.instrumentations.instrumentors import instrument_parts
 
 _SAID = "How warm is it in Oslo?"

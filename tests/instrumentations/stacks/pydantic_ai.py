@@ -8,6 +8,7 @@ from openai import AsyncOpenAI
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from strands import Agent, tool
 from strands.models.openai import OpenAIModel
+
 from tests.instrumentations.instrumentors import instrument_parts
 from tests.instrumentations.stacks import tools
 
