@@ -22,15 +22,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import writing
 from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
 from carbonspan.settings import Settings
-from examples.stack.native import Ports
+from examples.stack.native import Ports, Stack
 from tests.stack import collector_cases
-from tests.stack.collector_cases import CHAT, Case
-from tests.stack.running import REPOSITORY, wait_until
+from tests.stack.collector_cases import CHAT, SCOPE, Case
+from tests.stack.running import REPOSITORY, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -328,6 +329,65 @@ def test_metrics_have_the_names_units_buckets_labels_and_sums_of_the_processor(
         for key, value in expected.items()
         if not math.isclose(value, found[key], rel_tol=PROMISED)
     } == {}
+
+
+def test_a_sampled_span_stands_for_as_many_as_its_sampler_says(program: Callable[[str], Path], tmp_path: Path) -> None:
+    state = TraceState([("ot", "th:c")])  # one in four
+    parent = SpanContext(1, 1, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED), trace_state=state)
+    context = set_span_in_context(NonRecordingSpan(parent))
+    with running(program("otelcol"), tmp_path / "run", statements_of(settings_of())) as collector:
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(collector.url)))
+        provider.get_tracer("x").start_span("call", context=context, attributes=CHAT).end()
+        provider.shutdown()
+        (attributes,) = wait_until("the span", collector.spans).values()
+        sums = wait_until("the metrics", lambda: sums_of_the_collector(collector.metrics()))
+    emitted = {key[2]: value for key, value in sums.items() if key[0] == "carbon.request.emissions"}
+    assert emitted == {0.3: 4, "sum": pytest.approx(4 * attributes["carbon.emissions.grams"])}
+    (spans,) = (value for key, value in sums.items() if key[0] == "carbonspan.spans")
+    assert spans == 4
+
+
+def test_the_committed_configuration_is_valid_without_a_warning(program: Callable[[str], Path], tmp_path: Path) -> None:
+    result = subprocess.run(  # noqa: S603 - the Collector
+        [program("otelcol"), "validate", "--config", str(CONFIG)],
+        env=os.environ | {"QUEUE_DIRECTORY": str(tmp_path)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr.strip()) == (0, "")
+
+
+def test_prometheus_and_the_trace_backend_get_what_the_processor_gives(programs: None, tmp_path: Path) -> None:  # noqa: ARG001
+    (tmp_path / "statements.yaml").write_text(statements_of(settings_of()), encoding="utf-8")
+    environment = {"STATEMENTS_FILE": str(tmp_path / "statements.yaml")}
+    resource = (("service.name", "billing"), ("service.version", "2.1.0"), ("service.instance.id", "one"))
+    cases = [Case(CHAT | {"cloud.region": region}, SCOPE, resource) for region in ("eu-west-1", "us-east-1")] * 5
+    now_ns = int(datetime.now(timezone.utc).timestamp()) * 10**9
+    expected = through_the_processor(cases, now_ns)
+    with Stack(tmp_path, collector=[CONFIG], environment=environment, rules=()) as stack:
+        url = f"{stack.otlp_http_url}/v1/traces"
+        emit(cases, now_ns, lambda: [BatchSpanProcessor(OTLPSpanExporter(url))])
+        stored = wait_until("the spans", lambda: held if len(held := stored_of(stack)) == len(cases) else None)
+        by_region = 'sum by (carbon_region_name) (carbon_request_emissions_grams_sum{service_version="2.1.0"})'
+        series: list[Any] = wait_until(
+            "the metrics", lambda: found if len(found := stack.query(by_region)) == 2 else None
+        )
+    ordered = sorted(stored, key=lambda span: span["start_us"])
+    assert [
+        differences(one, {key: span[key] for key in one if key in span})
+        for one, span in zip(expected, ordered, strict=True)
+    ] == [{}] * len(cases)
+    grams = {one["metric"]["carbon_region_name"]: float(one["value"][1]) for one in series}
+    for region, total in grams.items():
+        emitted = [one["carbon.emissions.grams"] for one in expected if one["carbon.region.name"] == region]
+        assert math.isclose(total, math.fsum(emitted), rel_tol=PROMISED)
+
+
+def stored_of(stack: Stack) -> list[dict[str, Any]]:
+    return [span for spans in traces(stack, "billing").values() for span in spans]
 
 
 def test_live_hours_are_those_of_the_processor(program: Callable[[str], Path], tmp_path: Path) -> None:

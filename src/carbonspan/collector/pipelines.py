@@ -163,6 +163,11 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
 
 
 _HEAD = """\
+# Services that are not Python: spans get carbonspan's estimate on their way to the trace backend, and the metrics are
+# made of it. Tried with Collector (contrib) 0.161.
+#
+# Environment: TRACES_ENDPOINT (OTLP over gRPC), PROMETHEUS_REMOTE_WRITE, QUEUE_DIRECTORY (must exist, survives a
+# restart); with the statements in a file of their own, STATEMENTS_FILE.
 extensions:
   health_check:
     endpoint: ${env:COLLECTOR_HOST:-0.0.0.0}:${env:HEALTH_PORT:-13133}

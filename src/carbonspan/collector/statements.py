@@ -98,11 +98,25 @@ def _estimate(settings: Settings, tables: Tables) -> list[str]:
         *_hours(tables),
         # What is left as it is stops here: without a model's entry or a place nothing below has a value to work on.
         put(name("ok"), "false", f"{name('m')} == nil or {name('p')} == nil"),
+        _keep(*_KNOWN),
         *arithmetic.joules(),
+        _keep(*_KNOWN, *_JOULES),
         *arithmetic.footprint(),
+        _keep(*_KNOWN, *_JOULES, *_FOOTPRINT),
         *_written(settings.attributes, counted),
         *(_measured(counted) if settings.metrics else ()),
     ]
+
+
+_COUNTS = ("in", "out", "read", "written", "think", "cache")
+_KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "told", "provider", "asked", locate.METHOD)
+_JOULES = ("low", "j", "high", "avoided")
+_FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
+
+
+def _keep(*keys: str) -> str:
+    """Return the statement that forgets all but some of what is kept: each look-up takes longer the more there is."""
+    return f"keep_keys(span.cache, [{', '.join(map(text, keys))}])"
 
 
 def _hours(tables: Tables) -> list[str]:
