@@ -63,7 +63,7 @@ stack: $(DEV) stack-programs ## the stack with the demo's traffic, natively; wit
 	@.venv/bin/python examples/stack/native.py
 
 stack-test: $(DEV) stack-programs ## configurations, dashboards, rules and queries against the real programs
-	@STACK_TESTS=1 .venv/bin/python -m pytest tests/stack
+	@STACK_TESTS=1 .venv/bin/python -m pytest tests/stack tests/rules
 
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py
