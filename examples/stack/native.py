@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +40,9 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.1
 HTTP_TIMEOUT_S = 10.0
+
+# Waits for a line that says all is well. Where the pipe closes without one, who held it is gone: $1 goes, too.
+GUARD = 'read -r line || kill "$1" 2>/dev/null'
 
 
 class StackError(Exception):
@@ -94,6 +98,34 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if not (programs_folder() / name).is_file()]
 
 
+class Guarded:
+    """A process that ends when this one does, however that ends: killed, it could not end anything itself.
+
+    Args:
+        process: Just started.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+        self.process = process
+        self._guard = subprocess.Popen(  # noqa: S603 - the line above
+            ["/bin/sh", "-c", GUARD, "guard", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
+
+    def end(self, how: signal.Signals, within_s: float) -> None:
+        """End it by a signal, and by SIGKILL where it does not end, or this is interrupted meanwhile.
+
+        Raises:
+            subprocess.TimeoutExpired: it had to be killed.
+        """
+        self.process.send_signal(how)
+        try:
+            self.process.wait(within_s)
+        finally:
+            self.process.kill()  # nothing where it has ended
+            self.process.wait()
+            self._guard.communicate(b"\n")
+
+
 class Stack:
     """Programs that run while the `with` block lasts. Attributes are base addresses, without a slash at the end.
 
@@ -129,7 +161,7 @@ class Stack:
         self._rules = [path.resolve() for path in rules]
         self._evaluation = evaluation
         self._scraped = scraped
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Guarded] = {}
 
     def __enter__(self) -> Self:
         """Start all of it and wait until it is ready.
@@ -159,8 +191,9 @@ class Stack:
 
     def stop(self) -> None:
         """Stop all of it, the Collector first, so that it delivers what it holds."""
-        for name in ("otelcol", "prometheus", "jaeger"):
-            self._end(name, signal.SIGTERM)
+        with ExitStack() as ending:  # all of them, whatever goes wrong with one
+            for name in ("jaeger", "prometheus", "otelcol"):  # the last goes first
+                ending.callback(self._end, name, signal.SIGTERM)
 
     def start_collector(self) -> None:
         """Start the Collector and wait until it takes spans."""
@@ -188,7 +221,7 @@ class Stack:
 
     def reload_collector(self) -> None:
         """Have the Collector read its configuration again."""
-        self._processes["otelcol"].send_signal(signal.SIGHUP)
+        self._processes["otelcol"].process.send_signal(signal.SIGHUP)
 
     def query(self, expression: str, at: float | None = None) -> list[dict[str, object]]:
         """Return the series of a PromQL expression now, or at a Unix time."""
@@ -243,33 +276,32 @@ class Stack:
     def _start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("ab") as log:
-            self._processes[name] = subprocess.Popen(  # noqa: S603 - a program that was built for this
-                [programs_folder() / name, *arguments],
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C is for the traffic; these end after it, the Collector first.
-                start_new_session=True,
-                cwd=self.folder,
+            self._processes[name] = Guarded(
+                subprocess.Popen(  # noqa: S603 - a program that was built for this
+                    [programs_folder() / name, *arguments],
+                    env={**os.environ, **environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Ctrl-C is not for these: they end after the traffic, the Collector first.
+                    start_new_session=True,
+                    cwd=self.folder,
+                )
             )
 
     def _end(self, name: str, how: signal.Signals) -> None:
-        process = self._processes.pop(name, None)
-        if process is None:
+        guarded = self._processes.pop(name, None)
+        if guarded is None:
             return
-        process.send_signal(how)
         try:
-            process.wait(STOP_TIMEOUT_S)
+            guarded.end(how, STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             raise StackError(f"{name} did not stop within {STOP_TIMEOUT_S:g} s; its log: {self.log(name)}") from None
 
     def _wait_for(self, name: str, url: str) -> None:
         end = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < end:
-            process = self._processes[name]
+            process = self._processes[name].process
             if process.poll() is not None:
                 tail = self.log(name).read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise StackError(f"{name} ended with {process.returncode}: {tail}")
@@ -288,6 +320,9 @@ def main() -> None:
     parser.add_argument("--minutes", default=None, help="stop after this long (default: until interrupted)")
     parser.add_argument("--any-port", action="store_true", help="listen on free ports instead of the usual ones")
     options = parser.parse_args()
+    # A terminal that is closed, or a service manager, stops it as Ctrl-C does.
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.default_int_handler)
     ports = Ports.free() if options.any_port else Ports()
     try:
         with (
@@ -297,6 +332,8 @@ def main() -> None:
             _serve(stack, options.minutes)
     except StackError as error:
         sys.exit(f"stack: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _serve(stack: Stack, minutes: str | None) -> None:
@@ -311,10 +348,15 @@ def _serve(stack: Stack, minutes: str | None) -> None:
     command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
     if minutes:
         command += ["--minutes", minutes]
+    # Interrupted by us alone, once, so that it can send what is left.
+    traffic = Guarded(subprocess.Popen(command, start_new_session=True))  # noqa: S603 - this folder's own script
     try:
-        subprocess.run(command, check=True)  # noqa: S603 - this folder's own script
+        if traffic.process.wait():
+            raise StackError(f"the traffic ended with {traffic.process.returncode}")
     except KeyboardInterrupt:
-        print("stopping")
+        print("stopping", flush=True)
+    finally:
+        traffic.end(signal.SIGINT, STOP_TIMEOUT_S)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from itertools import count, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -45,7 +45,8 @@ SPANS_EVERY_MS = 500
 # Long enough for a Collector to be restarted meanwhile: what is not delivered is tried again.
 DELIVERY_TIMEOUT_S = 30
 FIRST_CASE = 5001
-HOURS = range(-48, 3)
+# Two days back, and ahead for as long as the stack may be left running.
+HOURS = range(-48, 31 * 24)
 ROUND = tuple(product(VARIANTS, COHORTS))
 
 
@@ -72,7 +73,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def made_up_hours() -> str:
-    """Return a day's curve of two zones for two days back and two hours ahead. An illustration, not data of a grid."""
+    """Return a day's curve of two zones for `HOURS`, as CSV. An illustration, not data of a grid."""
     this_hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     rows = ["zone,hour,value"]
     for zone, mean, swing in (("GB", 150.0, 50.0), ("PL", 650.0, 80.0)):
@@ -99,10 +100,41 @@ def rounds(options: argparse.Namespace) -> Iterator[int]:
         yield at
 
 
-def serve(options: argparse.Namespace) -> list[Counted]:
-    """Run the agent as the options say, and return every inference that was counted."""
+class Ledger:
+    """What was counted: sums, and by trace only where that is wanted, so that what is left running does not grow.
+
+    Args:
+        by_trace: Whether grams, bounds, joules and how many inferences are kept of each trace.
+    """
+
+    def __init__(self, *, by_trace: bool) -> None:
+        self.tasks = 0
+        self.inferences = 0
+        self.emissions_g = 0.0
+        self.traces: dict[str, dict[str, float]] = {}
+        self._by_trace = by_trace
+
+    def count(self, one: Counted) -> None:
+        """Add an inference."""
+        low_g, central_g, high_g = one.footprint.emissions_g
+        self.inferences += 1
+        self.emissions_g += central_g
+        if not self._by_trace:
+            return
+        sums = self.traces.setdefault(
+            f"{one.trace_id:032x}", dict.fromkeys(("emissions_g", "low_g", "high_g", "energy_j", "inferences"), 0.0)
+        )
+        sums["emissions_g"] += central_g
+        sums["low_g"] += low_g
+        sums["high_g"] += high_g
+        sums["energy_j"] += one.footprint.energy_j.central
+        sums["inferences"] += 1
+
+
+def serve(options: argparse.Namespace) -> Ledger:
+    """Run the agent as the options say, and return what was counted."""
     swaps = dict(pair.split("=", 1) for pair in options.swap)
-    counted: list[Counted] = []
+    ledger = Ledger(by_trace=options.ledger is not None)
     with ExitStack() as stack:
         hours = options.grid
         if hours is None:
@@ -131,7 +163,7 @@ def serve(options: argparse.Namespace) -> list[Counted]:
             meter_provider=meter_provider,
         )
         carbon.prefetch_grid([options.region])
-        carbon.subscribe(counted.append)
+        carbon.subscribe(ledger.count)
         provider = TracerProvider(
             sampler=CarbonSampler(TraceIdRatioBased(options.sample)), resource=resource, shutdown_on_exit=False
         )
@@ -149,42 +181,25 @@ def serve(options: argparse.Namespace) -> list[Counted]:
                 variant, cohort = ROUND[at % len(ROUND)]
                 # The case is in every prompt from the start: no run finds its prompts cached by the one before.
                 run(variant=swapped(variant, swaps), cohort=cohort, case=FIRST_CASE + at, on_step=_nothing)
+                ledger.tasks += 1
         except KeyboardInterrupt:
             print("stopped; sending what is left")
         provider.force_flush()
         carbon.counts()  # whoever subscribed is told now
-    return counted
+    return ledger
 
 
 def _nothing() -> None:
     pass
 
 
-def ledger(counted: list[Counted]) -> dict[str, Any]:
-    """Return what was counted, by trace: grams, bounds, joules and how many inferences."""
-    traces: dict[str, dict[str, float]] = {}
-    for one in counted:
-        sums = traces.setdefault(
-            f"{one.trace_id:032x}", dict.fromkeys(("emissions_g", "low_g", "high_g", "energy_j", "inferences"), 0.0)
-        )
-        low_g, central_g, high_g = one.footprint.emissions_g
-        sums["emissions_g"] += central_g
-        sums["low_g"] += low_g
-        sums["high_g"] += high_g
-        sums["energy_j"] += one.footprint.energy_j.central
-        sums["inferences"] += 1
-    return traces
-
-
 def main() -> None:
     """Serve, and say what was counted."""
     options = arguments().parse_args()
-    traces = ledger(serve(options))
-    total_g = sum(sums["emissions_g"] for sums in traces.values())
-    inferences = sum(int(sums["inferences"]) for sums in traces.values())
-    print(f"{len(traces)} tasks, {inferences} model calls, {total_g:.3f} gCO2e (estimate)")
+    ledger = serve(options)
+    print(f"{ledger.tasks} tasks, {ledger.inferences} model calls, {ledger.emissions_g:.3f} gCO2e (estimate)")
     if options.ledger:
-        options.ledger.write_text(json.dumps(traces), encoding="utf-8")
+        options.ledger.write_text(json.dumps(ledger.traces), encoding="utf-8")
 
 
 if __name__ == "__main__":

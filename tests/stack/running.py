@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
+
+from examples.stack.native import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,25 +64,26 @@ class Traffic:
             *(sys.executable, str(TRAFFIC), "--endpoint", stack.otlp_http_url, "--ledger", str(self._ledger)),
             *options,
         ]
-        self._process: subprocess.Popen[str] | None = None
+        self._guarded: Guarded | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(  # noqa: S603 - the example's script
+        process = subprocess.Popen(  # noqa: S603 - the example's script
             self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY
         )
+        self._guarded = Guarded(process)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            process.communicate()
+        if self._guarded is not None:
+            self._guarded.end(signal.SIGTERM, WAIT_S)
+            self._guarded.process.communicate()
 
     def finished(self) -> Mapping[str, Mapping[str, float]]:
         """Wait for its end and return its ledger: trace id to grams, bounds, joules, inferences."""
-        assert self._process is not None
-        output, _ = self._process.communicate(timeout=10 * WAIT_S)
-        assert self._process.returncode == 0, output
+        assert self._guarded is not None
+        process = self._guarded.process
+        output, _ = process.communicate(timeout=10 * WAIT_S)
+        assert process.returncode == 0, output
         assert "Traceback" not in output, output
         assert "Failed to export" not in output, output
         ledger: Mapping[str, Mapping[str, float]] = json.loads(self._ledger.read_text(encoding="utf-8"))
