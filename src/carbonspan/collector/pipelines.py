@@ -246,9 +246,7 @@ exporters:
     resource_constant_labels:
       included: [service.name, service.version, deployment.environment.name]
     disable_scope_info: true
-    max_batch_request_parallelism: 1
-    remote_write_queue:
-      num_consumers: 1"""
+    max_batch_request_parallelism: 1"""
 
 _SERVICE = """\
 service:
