@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs dashboards collector-config bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -63,7 +63,7 @@ stack: $(DEV) stack-programs ## the stack with the demo's traffic, natively; wit
 	@.venv/bin/python examples/stack/native.py
 
 stack-test: $(DEV) stack-programs ## configurations, dashboards, rules and queries against the real programs
-	@STACK_TESTS=1 .venv/bin/python -m pytest tests/stack
+	@STACK_TESTS=1 .venv/bin/python -m pytest tests/stack tests/rules
 
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py
@@ -73,6 +73,9 @@ picture: $(DEMO) ## regenerate the demo's picture for the README
 
 docs: $(DEV) ## regenerate the tables in docs/ that come from the code
 	@.venv/bin/python docs/generate.py
+
+dashboards: $(DEV) ## rebuild the dashboards' JSON (needs Python 3.11)
+	@.venv/bin/python -m dashboards.build
 
 bench: $(DEV) ## what carbonspan costs, as ratios
 	@.venv/bin/python benchmarks/bench.py
