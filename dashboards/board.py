@@ -24,7 +24,7 @@ WIDTH = 24
 def board(
     uid: str, title: str, description: str, variables: Sequence[builders.QueryVariable | builders.DatasourceVariable]
 ) -> builders.Dashboard:
-    """Return an empty dashboard: browser time, the last six hours, links to the others that keep time and variables."""
+    """Return an empty dashboard: browser time, six hours at first, links to the others that keep time and variables."""
     made = builders.Dashboard(title)
     made.uid(uid)
     made.description(description)

@@ -38,6 +38,7 @@ def dashboard() -> Dashboard:
             variables.flag_attribute(),
         ],
     )
+    made.time("now-1h", "now")  # Tempo refuses TraceQL metrics over more than three hours, unless it is told otherwise
     made.with_variable(variables.cohort_attribute())
     made.with_variable(variables.where())
     made.with_variable(variables.dirty_from(f'{promql.PROCESS}, carbon_intensity_basis="$basis"'))
