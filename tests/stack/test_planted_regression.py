@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import requests
 
+from dashboards.queries import expressions, files
 from examples.stack.native import Stack
 from tests.stack import by_hand
 from tests.stack.running import hours_file, run_traffic, traces, wait_until
@@ -56,9 +57,10 @@ def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with Stack(folder, rules=()) as running:
         hours = hours_file(folder, INTENSITY_G_PER_KWH)
         for release, (options, zone) in RELEASES.items():
-            named = ("--release", release, "--instance", release, "--region", f"zone:{zone}", "--grid", str(hours))
+            named = ("--release", release, "--environment", release, "--instance", release)
+            where = ("--region", f"zone:{zone}", "--grid", str(hours))
             paced = ("--runs", str(CYCLE * CYCLES), "--pause", "0.1", "--rest", str(REST_S))
-            run_traffic(running, folder, *named, *options, *paced)
+            run_traffic(running, folder, *named, *where, *options, *paced)
         yield running
 
 
@@ -74,12 +76,12 @@ def test_the_figure_on_the_board_moves_by_the_ratio_computed_by_hand(stack: Stac
 
 
 def on_the_board_g(stack: Stack, release: str) -> float:
-    """Return what the board says of a release: over its last cycle, from between two cycles to after the last."""
+    """Return what the overview's first panel says of a release's last cycle, from the rest before it to its end."""
     begin, end = at_calls(stack, release, CALLS * CYCLE), at_calls(stack, release, CALLS * CYCLE * CYCLES)
-    series = f'{{service_version="{release}"}}[{round((end - begin) * 1000)}ms]'
-    grams, calls = (f"sum(rate(carbon_request_emissions_grams_{part}{series}))" for part in ("sum", "count"))
-    mean = f"{grams} / {calls}"
-    found: Any = stack.query(mean, end)
+    values = {"environment": release, "__range": f"{round((end - begin) * 1000)}ms"}
+    panels = [one for path in files() for one in expressions(path, values) if one.panel == "Carbon per request"]
+    assert len(panels) == 1, panels
+    found: Any = stack.query(panels[0].expression, end)
     return float(found[0]["value"][1])
 
 

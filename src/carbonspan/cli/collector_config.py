@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
+from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,7 +141,7 @@ def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minute
             if not changed:
                 sys.exit(UNCHANGED)
             return
-        time.sleep(pause_s(time.time(), every_minutes))
+        sleep(pause_s(time(), every_minutes))
 
 
 def _reload(process: str, *, go_on: bool) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector.ottl import attribute, quoted
+from carbonspan.collector.ottl import attribute, first, quoted
 from carbonspan.collector.statements import MEASURED, Group
-from carbonspan.ledger.attribution import AGENT, FLAG
+from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES, FLAG
 from carbonspan.telemetry.cost import ATTRIBUTES as COSTS, MAX_USD
 from carbonspan.telemetry.metric import HISTOGRAM
 from carbonspan.telemetry.metrics import LABELS, METRICS, TOKEN_TYPES
@@ -64,6 +64,8 @@ def labelling() -> list[str]:
     for (label, _), key in zip(LABELS, _KEPT, strict=True):
         statements.append(f'delete_key(span.attributes, "{label}")')
         statements.append(f'set({attribute(label)}, {_kept(key)}) where {_kept(key)} != nil and {_kept(key)} != ""')
+    agent = first(attribute(key) for key in AGENT_SOURCES)
+    statements.append(f'set({attribute(AGENT)}, {agent}) where IsString({agent}) and {agent} != ""')
     unknown = f"{_kept('g')} != nil and {_kept('cost')} == nil"
     for key in COSTS:
         path = attribute(key)
@@ -127,7 +129,7 @@ def groups(found: Iterable[Group]) -> list[str]:
     lines: list[str] = []
     anchors: dict[tuple[str, ...], str] = {}
     for group in found:
-        lines += [f"# {group.name}", "- context: span", "  conditions:", f"    - {quoted(group.condition)}"]
+        lines += [f"# {group.name}", f"- context: {group.context}", "  conditions:", f"    - {quoted(group.condition)}"]
         if group.statements in anchors:
             lines.append(f"  statements: *{anchors[group.statements]}")
             continue
