@@ -174,7 +174,7 @@ class Stack:
             raise StackError(f"not built: {', '.join(missing)}; `make stack-programs` builds them")
         taken = self.ports.taken()
         if taken:
-            raise StackError(f"somebody else listens already: {', '.join(taken)}; `native.py --any-port` takes free ones")
+            raise StackError(f"taken already: {', '.join(taken)}; `native.py --any-port` takes free ones")
         try:
             self._start_jaeger()
             self._start_prometheus()
