@@ -161,7 +161,7 @@ def test_a_collector_that_is_down_does_not_end_what_goes_on(tmp_path: Path) -> N
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - the command
         assert process.stderr is not None
         assert process.stderr.readline() == f"{path}: written\n"
-        assert process.stderr.readline().startswith("carbonspan: --reload-pid: --reload-pid")
+        assert process.stderr.readline().startswith(f"carbonspan: --reload-pid '{tmp_path}")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         process.terminate()
@@ -183,7 +183,8 @@ def test_a_link_stays_one_and_a_pipe_is_refused(tmp_path: Path) -> None:
 
 def test_names_of_any_letters_are_yaml() -> None:
     cohorts = ["a}b", "${env:HOME}", "null", "123", "x: y", "n\nl", "\u00e9\U0001f916", 'q"\\']
-    loaded = yaml.safe_load(made(Request(PIPELINES, "x"), cohorts=cohorts, flags="it's,on"))
+    loaded = yaml.safe_load(made(Request(PIPELINES, "a b: #c\nd: e"), cohorts=cohorts, flags="it's,on"))
+    assert loaded["processors"]["transform/carbonspan"]["trace_statements"] == "${file:a b: #c\nd: e}"
     keys = [one["key"] for one in loaded["connectors"]["signal_to_metrics"]["spans"][0]["attributes"]]
     assert [key.replace("$$", "$") for key in keys[7:]] == ["carbon.flag.it's", "carbon.flag.on", *cohorts]
 

@@ -163,7 +163,8 @@ def _tried(option: str, what: Callable[[], int]) -> int:
     try:
         return what()
     except (ValueError, OSError) as error:
-        click.echo(f"carbonspan: {option}: {error}", err=True)
+        named = str(error) if option in str(error) else f"{option}: {error}"
+        click.echo(f"carbonspan: {named}", err=True)
         return 0
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector.ottl import attribute, quoted, quoted_text
+from carbonspan.collector.ottl import attribute, quoted, quoted_text, text
 from carbonspan.collector.statements import MEASURED, Group
 from carbonspan.ledger.attribution import AGENT, FLAG
 from carbonspan.telemetry.cost import ATTRIBUTES as COSTS, MAX_USD
@@ -152,7 +152,7 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
             stood there before stays. `ignore` logs each.
     """
     inline = [] if isinstance(statements, str) else [f"      {line}" for line in statements]
-    source = f" ${{file:{statements}}}" if isinstance(statements, str) else ""
+    source = " " + text(f"${{file:{statements}}}") if isinstance(statements, str) else ""
     measured = _MEASURED_PIPELINES if settings.metrics else _PIPELINES
     lines = _HEAD.splitlines()
     lines += [f"    error_mode: {error_mode}", f"    trace_statements:{source}", *inline]
