@@ -77,6 +77,12 @@ docs: $(DEV) ## regenerate the tables in docs/ that come from the code
 dashboards: $(DEV) ## rebuild the dashboards' JSON (needs Python 3.11)
 	@.venv/bin/python -m dashboards.build
 
+collector-config: $(DEV) ## rewrite the Collector's estimate, after a table or an attribute changed
+	@env -i PATH="$$PATH" HOME="$$HOME" .venv/bin/carbonspan collector-config --part pipelines \
+		--output collector-config/enrich-at-collector.yaml || [ $$? -eq 3 ]
+	@env -i PATH="$$PATH" HOME="$$HOME" .venv/bin/carbonspan collector-config --part statements \
+		--output collector-config/enrichment/statements.yaml || [ $$? -eq 3 ]
+
 bench: $(DEV) ## what carbonspan costs, as ratios
 	@.venv/bin/python benchmarks/bench.py
 

@@ -89,6 +89,7 @@ def _figures() -> list[AnyPanel]:
             "compare with the tokens.",
             look.DOLLARS,
             [Query(each(promql.COST))],
+            empty="no priced traffic",
         ),
         panels.figure(
             "Requests",
@@ -137,6 +138,7 @@ def _curves() -> list[AnyPanel]:
             "US dollars per request, by model. A model that falls to zero has no price: its cost is missing, not free.",
             look.DOLLARS,
             [Query(per_request(promql.COST, REQUESTS, "gen_ai_request_model"), "{{gen_ai_request_model}}")],
+            empty="No traffic of models that have a price in this range",
         ),
         panels.curves(
             "Request rate, by model",

@@ -33,6 +33,8 @@ class _Measure:
     description: str
     expr: Callable[[str, str, str], str]
     """From matchers, labels to split by, and window."""
+    needs: str = "traffic"
+    """What a side must have for the figure to exist."""
 
 
 def _ratio_of(metric: str) -> Callable[[str, str, str], str]:
@@ -63,6 +65,7 @@ _MEASURES = (
         look.DOLLARS,
         "US dollars per request, short where a model has no price",
         _ratio_of(promql.COST),
+        needs="priced traffic",
     ),
     _Measure(
         "Tokens per request",
@@ -118,7 +121,7 @@ def _ratio(measure: _Measure, width: int) -> AnyPanel:
         look.TIMES,
         [Query(b_over_a)],
         width=width,
-        empty="needs traffic of both",
+        empty=f"needs {measure.needs} of both",
     )
     look.judge(panel)
     return panel
@@ -133,6 +136,7 @@ def _both(measure: _Measure, width: int) -> AnyPanel:
         measure.unit,
         [Query(measure.expr(_SIDES[side], "", RANGE), f"{side}: {name}") for side, name in sides.items()],
         width=width,
+        empty=f"no {measure.needs}",
     )
 
 

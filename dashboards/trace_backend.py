@@ -27,7 +27,7 @@ def dashboard() -> Dashboard:
     made = board(
         TRACES,
         "Carbon in traces",
-        "Carbon by flag and cohort from the spans themselves (TraceQL, Tempo 2.7 or newer), and the traces of the "
+        "Carbon by flag and cohort from the spans themselves (TraceQL, Tempo 2.8 or newer), and the traces of the "
         "dirtiest requests and tasks. Estimates; and only of the traces that sampling kept.",
         [
             variables.data_source("tempo", "Tempo data source"),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.collector import arithmetic, models, ottl, places
+from carbonspan.collector import arithmetic, models, ottl, places, statements
 from carbonspan.energy import default_registry
 from carbonspan.energy.tokens import _CONTEXT_TOKENS
 from carbonspan.footprint import rates
 from carbonspan.grid import Resolver
+from carbonspan.ledger import attribution
 from carbonspan.site import site_of
 from carbonspan.site.places import region_place
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 _SET = re.compile(r"set\((span\.cache\[\"\w+\"\]), (.*?)\)(?: where (.*))?$")
 
 
-def run(statements: Sequence[str], **values: float) -> dict[str, Any]:
+def run(program: Sequence[str], **values: float) -> dict[str, Any]:
     """Run statements that do arithmetic alone: what they look like is Python too."""
     span = type("Span", (), {"cache": dict(values)})()
-    for statement in statements:
+    for statement in program:
         match = _SET.match(statement)
         assert match, statement
         target, expression, condition = match.groups()
@@ -130,3 +131,9 @@ def test_a_glob_means_what_it_means_to_the_registry(glob: str, matching: list[st
     for name in other:
         assert registry.resolve(name).id != glob, name
         assert not pattern.match(name.lower()), name
+
+
+def test_flags_are_those_of_the_processor() -> None:
+    assert frozenset(statements.FLAG_EVENTS) == attribution._EVENTS
+    assert statements.FLAG_KEY == attribution._KEY
+    assert statements.FLAG_VARIANTS == attribution._VARIANTS

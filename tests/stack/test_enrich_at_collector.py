@@ -336,6 +336,31 @@ def test_metrics_have_the_names_units_buckets_labels_and_sums_of_the_processor(
     } == {}
 
 
+def test_flags_of_the_span_itself_are_put_on_it(collector: Running) -> None:
+    kept = InMemorySpanExporter()
+    ended: list[dict[str, Any]] = []
+    for processors in (
+        [CarbonSpanProcessor(metrics=False, attributes="full"), SimpleSpanProcessor(kept)],
+        [BatchSpanProcessor(OTLPSpanExporter(collector.url))],
+    ):
+        provider = TracerProvider(shutdown_on_exit=False)
+        for processor in processors:
+            provider.add_span_processor(processor)
+        span = provider.get_tracer("x").start_span("call", attributes=CHAT, start_time=TIMES_NS[0])
+        for key, variant in (("routing", "old"), ("routing", "new"), ("dark-mode", True)):
+            span.add_event("feature_flag.evaluation", {"feature_flag.key": key, "feature_flag.result.variant": variant})
+        span.add_event("feature_flag", {"feature_flag.key": "legacy", "feature_flag.variant": "on"})
+        span.add_event("other", {"feature_flag.key": "none", "feature_flag.variant": "on"})
+        span.end(end_time=TIMES_NS[0] + LASTS_NS)
+        provider.shutdown()
+        ended.append({"id": format(span.get_span_context().span_id, "016x")})
+    found = wait_until("the span", lambda: collector.spans().get(ended[1]["id"]))
+    (expected,) = (dict(span.attributes or {}) for span in kept.get_finished_spans())
+    flags = {key: value for key, value in expected.items() if key.startswith("carbon.flag.")}
+    assert flags == {"carbon.flag.routing": "new", "carbon.flag.dark-mode": "true", "carbon.flag.legacy": "on"}
+    assert {key: value for key, value in found.items() if key.startswith("carbon.flag.")} == flags
+
+
 def test_a_sampled_span_stands_for_as_many_as_its_sampler_says(program: Callable[[str], Path], tmp_path: Path) -> None:
     state = TraceState([("ot", "th:c")])  # one in four
     parent = SpanContext(1, 1, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED), trace_state=state)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
+from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,7 +141,7 @@ def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minute
         # From here on nothing ends it: a disk may be full for a while, and a Collector down for an upgrade.
         if untold and reload_pid:
             untold = not _tried("--reload-pid", lambda: writing.reload(reload_pid))
-        time.sleep(pause_s(time.time(), every_minutes))
+        sleep(pause_s(time(), every_minutes))
         untold = bool(_tried("--output", lambda: _write(maker, output))) or untold
 
 

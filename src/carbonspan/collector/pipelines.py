@@ -132,7 +132,7 @@ def groups(found: Iterable[Group]) -> list[str]:
     lines: list[str] = []
     anchors: dict[tuple[str, ...], str] = {}
     for group in found:
-        lines += [f"# {group.name}", "- context: span", "  conditions:", f"    - {quoted(group.condition)}"]
+        lines += [f"# {group.name}", f"- context: {group.context}", "  conditions:", f"    - {quoted(group.condition)}"]
         if group.statements in anchors:
             lines.append(f"  statements: *{anchors[group.statements]}")
             continue

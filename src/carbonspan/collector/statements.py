@@ -11,8 +11,8 @@ from carbonspan.collector.ottl import any_of, attribute, first, found, matches, 
 from carbonspan.energy import TokenModel
 from carbonspan.footprint import ML_PER_L
 from carbonspan.grid.hours import NS_PER_HOUR
-from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES
-from carbonspan.telemetry.attributes import ATTRIBUTES, AVOIDED, ROLE, Level
+from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES, FLAG
+from carbonspan.telemetry.attributes import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE, Level
 from carbonspan.values import J_PER_WH, Role
 
 if TYPE_CHECKING:
@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 
 
 class Group(NamedTuple):
-    """Statements that are run on the spans that meet a condition."""
+    """Statements that are run on the spans, or the events of spans, that meet a condition."""
 
     name: str
     condition: str
     statements: tuple[str, ...]
+    context: str = "span"
 
+
+FLAG_EVENTS, FLAG_KEY = ("feature_flag.evaluation", "feature_flag"), "feature_flag.key"
+FLAG_VARIANTS = (
+    *("feature_flag.result.variant", "feature_flag.variant"),
+    *("feature_flag.result.value", "feature_flag.value"),
+)
+"""As in `ledger/attribution.py`; the two are compared by the tests."""
 
 MEASURED = "carbonspan.measured"
 """The span attribute that carries to the metrics what became of a span; it is taken off before the span leaves."""
@@ -63,6 +71,21 @@ def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
             ),
         ),
         Group("the estimate", llm, tuple(_estimate(settings, tables))),
+        *((_flags(),) if settings.attributes is not Level.MINIMAL else ()),
+    )
+
+
+def _flags() -> Group:
+    """Return the statements that put the flags evaluated on a counted span onto it: of each, the last variant."""
+    event = "spanevent.attributes"
+    key = f"{event}[{text(FLAG_KEY)}]"
+    value = first(f"{event}[{text(variant)}]" for variant in FLAG_VARIANTS)
+    named = f'{matches("spanevent.name", any_of(FLAG_EVENTS))} and IsString({key}) and {key} != ""'
+    return Group(
+        "flags that were evaluated on the span itself",
+        f"{attribute(EMISSIONS)} != nil and {named}",
+        (put(f'span.attributes[Concat([{text(FLAG)}, {key}], "")]', f"String({value})", f"{value} != nil"),),
+        "spanevent",
     )
 
 

@@ -57,5 +57,8 @@ def reload(process: str) -> int:
     # 0 would be every process of this one's group.
     if not number.isdecimal() or int(number) == 0:
         raise ValueError(f"--reload-pid {process!r}; allowed: a process id, or the path of a file that holds one")
-    os.kill(int(number), signal.SIGHUP)
+    try:
+        os.kill(int(number), signal.SIGHUP)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"--reload-pid {process}") from error
     return int(number)

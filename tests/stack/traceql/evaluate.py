@@ -3,7 +3,7 @@
 """Evaluates the subset of TraceQL in use here over spans at hand. It is not Tempo and proves nothing of Tempo itself.
 
 It proves that names, scopes and types of an expression are those of the spans the application really sends, and that
-data comes back; where CARBONSPAN_TEMPO_URL is set, Tempo is asked instead. Written from Tempo's public documentation
+data comes back; where STACK_TEMPO_URL is set, Tempo is asked instead. Written from Tempo's public documentation
 (https://grafana.com/docs/tempo/latest/traceql/), on the tree of Grafana's grammar. What it has not got raises.
 """
 
