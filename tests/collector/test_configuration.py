@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from carbonspan.cli.app import app
@@ -138,8 +139,54 @@ def test_a_process_is_told_by_its_id_or_by_a_file_that_holds_it(tmp_path: Path) 
 
 
 def test_what_is_no_process_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="allowed: a process id, or the path of a file"):
-        writing.reload(str(tmp_path / "none"))
+    (tmp_path / "zero").write_text("0\n", encoding="ascii")
+    for named in (str(tmp_path / "none"), "0", str(tmp_path / "zero"), ""):
+        with pytest.raises(ValueError, match="allowed: a process id, or the path of a file"):
+            writing.reload(named)
+
+
+def test_a_collector_that_is_down_does_not_end_what_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "pipelines.yaml"
+    command = [
+        sys.executable,
+        "-c",
+        "from carbonspan.cli import main; main()",
+        "collector-config",
+        "--part",
+        "pipelines",
+        "--output",
+        str(path),
+    ]
+    command += ["--every", "60", "--reload-pid", str(tmp_path / "none")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - the command
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"{path}: written\n"
+        assert process.stderr.readline().startswith(f"carbonspan: --reload-pid '{tmp_path}")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+
+
+def test_a_link_stays_one_and_a_pipe_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "file"
+    link.symlink_to(tmp_path / "real" / "file")
+    assert writing.write(link, "one")
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "file").read_text("utf-8") == "one"
+    (tmp_path / "real" / "file").write_bytes(b"\xff")
+    assert writing.write(link, "two")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no plain file"):
+        writing.write(tmp_path / "pipe", "one")
+
+
+def test_names_of_any_letters_are_yaml() -> None:
+    cohorts = ["a}b", "${env:HOME}", "null", "123", "x: y", "n\nl", "\u00e9\U0001f916", 'q"\\']
+    loaded = yaml.safe_load(made(Request(PIPELINES, "a b: #c\nd: e"), cohorts=cohorts, flags="it's,on"))
+    assert loaded["processors"]["transform/carbonspan"]["trace_statements"] == "${file:a b: #c\nd: e}"
+    keys = [one["key"] for one in loaded["connectors"]["signal_to_metrics"]["spans"][0]["attributes"]]
+    assert [key.replace("$$", "$") for key in keys[7:]] == ["carbon.flag.it's", "carbon.flag.on", *cohorts]
 
 
 @pytest.mark.parametrize(

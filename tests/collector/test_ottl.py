@@ -103,6 +103,36 @@ def test_an_entry_is_found_by_its_id(name: str) -> None:
     assert known.entries[known.exact[name]].id == name
 
 
+def test_a_text_is_a_literal_of_go() -> None:
+    assert ottl.text('a"\\\n$1') == r'"a\"\\\n$1"'
+    assert ottl.text("\x01\x7f\u00e9") == r'"\u0001\u007f\u00e9"'
+    assert ottl.text("\U0001f916") == r'"\U0001f916"'  # not two halves, as in JSON
+    assert ottl.text("\udc80") == r'"\ufffd"'
+
+
+@pytest.mark.parametrize(
+    ("glob", "matching", "other"),
+    [
+        ("m[a-c]x*", ["mbx", "org/mbx-1", "MAX"], ["mdx", "m[a-c]x"]),
+        ("m[!a-c]x", ["mdx"], ["mbx"]),
+        ("m[^x]", ["m^", "mx"], ["my"]),
+        ("m[]]", ["m]"], ["m[]]"]),
+        ("m[a-", ["m[a-"], ["ma"]),
+        ("m[", ["m["], ["m"]),
+        ("m?.1", ["m7.1"], ["m7x1"]),
+    ],
+)
+def test_a_glob_means_what_it_means_to_the_registry(glob: str, matching: list[str], other: list[str]) -> None:
+    registry = default_registry().with_models({glob: {"active_b": 8, "total_b": 8}})
+    pattern = re.compile(models._whole(glob))
+    for name in matching:
+        assert registry.resolve(name).id == glob, name
+        assert pattern.match(name.lower()), name
+    for name in other:
+        assert registry.resolve(name).id != glob, name
+        assert not pattern.match(name.lower()), name
+
+
 def test_flags_are_those_of_the_processor() -> None:
     assert frozenset(statements.FLAG_EVENTS) == attribution._EVENTS
     assert statements.FLAG_KEY == attribution._KEY

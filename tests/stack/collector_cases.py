@@ -132,6 +132,9 @@ def partial() -> Iterator[Case]:
     yield from (Case(bare | {"gen_ai.operation.name": name}) for name in ("execute_tool", "invoke_agent"))
     yield from (Case({key: value for key, value in CHAT.items() if key != left_out}) for left_out in CHAT)
     yield from map(Case, ({"gen_ai.system": "openai"}, {"http.request.method": "GET"}))
+    for none in ("", " "):
+        yield Case(_chat(request__model="granite-3-8b", response__model=none))
+        yield Case(_chat(provider__name="", request__model="claude-sonnet-4-5", response__model=none))
     llm = {"llm.token_count.prompt": 100, "llm.token_count.completion": 20, "llm.model_name": "gpt-4o"}
     yield from (Case({"openinference.span.kind": kind, **llm}) for kind in ("LLM", "CHAIN", "EMBEDDING", "TOOL"))
     yield Case({"openinference.span.kind": "LLM", **llm, "llm.token_count.prompt_details.cache_read": 60})

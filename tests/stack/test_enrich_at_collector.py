@@ -284,7 +284,8 @@ def sums_of_the_collector(metrics: Sequence[Any]) -> dict[Any, float]:
 def test_metrics_have_the_names_units_buckets_labels_and_sums_of_the_processor(
     program: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    options = {"cohorts": "user.cohort,app.feature", "flags": "model-routing"}
+    options = {"cohorts": "user.cohort,app.feature", "flags": "model-routing", "attributes": "minimal"}
+    options |= {"counted_elsewhere": "anthropic,*.gateway.example.org"}
     own = {"user.cohort": "free", "app.feature": "brief", "gen_ai.agent.name": "research"}
     detailed = {"gen_ai.usage.cache_read.input_tokens": 600, "gen_ai.usage.reasoning.output_tokens": 50}
     cases = [
@@ -305,6 +306,10 @@ def test_metrics_have_the_names_units_buckets_labels_and_sums_of_the_processor(
         ),
         Case(CHAT | {"gen_ai.provider.name": "OpenAI", "gen_ai.response.model": "gpt-4o-2024-08-06"}),
         Case({"gen_ai.operation.name": "invoke_agent", "gen_ai.system": "openai"}),
+        Case(CHAT | own | {"litellm.cache_hit": True}),
+        Case(CHAT | {"gen_ai.provider.name": "anthropic"}),
+        Case(CHAT | {"server.address": "eu.gateway.example.org"}),
+        Case(CHAT | {"gen_ai.request.model": "acme-" + "9" * 5000}),
     ] * 3
     config = tmp_path / "pipelines.yaml"
     config.write_text(statements_of(settings_of(**options), Request(PIPELINES, "${env:STATEMENTS_FILE}")), "utf-8")
@@ -485,6 +490,57 @@ def test_new_tables_are_taken_while_spans_come_and_none_is_lost(program: Callabl
 def test_what_is_no_llm_span_passes_as_it_is(collector: Running) -> None:
     plain = {"http.request.method": "GET", "server.address": "api.openai.com", "carbon": "copy"}
     assert through_the_collector([Case(plain)], TIMES_NS[0], collector) == [plain]
+
+
+def test_a_client_cannot_write_what_the_metrics_are_made_of(program: Callable[[str], Path], tmp_path: Path) -> None:
+    worth = [{"key": key, "value": {"doubleValue": 1e9}} for key in ("g", "j", "low")]
+    values: list[Any] = [{"kvlistValue": {"values": worth}}, {"stringValue": "text"}, {"intValue": "5"}, {}]
+    forged = [[{"key": "carbonspan.measured", "value": value}] for value in values]
+    forged += [
+        [{"key": key, "value": {"stringValue": "class:embedding"}}]
+        for key in ("carbonspan.entry", "carbonspan.searched")
+    ]
+    call = [
+        {"key": key, "value": {"stringValue": value} if isinstance(value, str) else {"intValue": str(value)}}
+        for key, value in CHAT.items()
+    ]
+    spans = [
+        {
+            "traceId": format(at + 1, "032x"),
+            "spanId": format(at + 1, "016x"),
+            "name": "call",
+            "startTimeUnixNano": str(TIMES_NS[0]),
+            "endTimeUnixNano": str(TIMES_NS[0] - LASTS_NS),
+            "attributes": attributes,
+        }
+        for at, attributes in enumerate([call, *forged, *([*call, *more] for more in forged)])
+    ]
+    with running(program("otelcol"), tmp_path / "run", statements_of(settings_of())) as collector:
+        sent: Any = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": SCOPE}, "spans": spans}]}]}
+        assert requests.post(collector.url, json=sent, timeout=30).ok
+        found = wait_until("the spans", lambda: held if len(held := collector.spans()) == len(spans) else None)
+        calls = 1 + len(forged)
+        sums = wait_until(
+            "the metrics",
+            lambda: (
+                by_name
+                if (
+                    by_name := {
+                        (key[0], key[2]): value for key, value in sums_of_the_collector(collector.metrics()).items()
+                    }
+                )
+                and by_name.get(("carbonspan.spans", "value")) == calls
+                else None
+            ),
+        )
+    honest = found[format(1, "016x")]
+    assert all(one in (honest, {}) for one in found.values())
+    grams = honest["carbon.emissions.grams"]
+    assert sums["carbon.request.emissions", "sum"] == pytest.approx(calls * grams)
+    # A span that ends before it starts has no duration.
+    assert not any(name == "carbon.request.duration" for name, _ in sums)
+    log = (tmp_path / "run" / "otelcol.log").read_text("utf-8")
+    assert "failed to eval" not in log
 
 
 def test_nothing_but_look_ups_fails(program: Callable[[str], Path], tmp_path: Path) -> None:

@@ -126,32 +126,46 @@ def collector_config(
 
 
 def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minutes: int | None) -> None:
-    while True:
-        made = maker.make()
-        for problem in made.problems:
-            click.echo(f"carbonspan: {problem}", err=True)
-        if output is None:
-            click.echo(made.content, nl=False)
-            return
-        changed = writing.write(output, made.content)
+    if output is None:
+        click.echo(_made(maker), nl=False)
+        return
+    changed = _write(maker, output)
+    if every_minutes is None:
         if changed and reload_pid:
-            _reload(reload_pid, go_on=every_minutes is not None)
-        click.echo(f"{output}: {'written' if changed else 'unchanged'}", err=True)
-        if every_minutes is None:
-            if not changed:
-                sys.exit(UNCHANGED)
-            return
+            writing.reload(reload_pid)
+        if not changed:
+            sys.exit(UNCHANGED)
+        return
+    untold = changed
+    while True:
+        # From here on nothing ends it: a disk may be full for a while, and a Collector down for an upgrade.
+        if untold and reload_pid:
+            untold = not _tried("--reload-pid", lambda: writing.reload(reload_pid))
         sleep(pause_s(time(), every_minutes))
+        untold = bool(_tried("--output", lambda: _write(maker, output))) or untold
 
 
-def _reload(process: str, *, go_on: bool) -> None:
+def _made(maker: Maker) -> str:
+    made = maker.make()
+    for problem in made.problems:
+        click.echo(f"carbonspan: {problem}", err=True)
+    return made.content
+
+
+def _write(maker: Maker, output: Path) -> bool:
+    changed = writing.write(output, _made(maker))
+    click.echo(f"{output}: {'written' if changed else 'unchanged'}", err=True)
+    return changed
+
+
+def _tried(option: str, what: Callable[[], int]) -> int:
+    """Return what something returns, 0 where it fails, and say so."""
     try:
-        writing.reload(process)
-    except OSError as error:
-        if not go_on:
-            raise
-        # It may be starting up, or down for an upgrade: it reads the file when it is there.
-        click.echo(f"carbonspan: --reload-pid {process}: {error}", err=True)
+        return what()
+    except (ValueError, OSError) as error:
+        named = str(error) if option in str(error) else f"{option}: {error}"
+        click.echo(f"carbonspan: {named}", err=True)
+        return 0
 
 
 def pause_s(now_s: float, every_minutes: int) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from carbonspan.collector.ottl import any_of, attribute, found, matches, name, plain, put, text
 from carbonspan.collector.places import AREA_HOSTS, key_of
+from carbonspan.collector.usage import named
 from carbonspan.site import parse_region
 from carbonspan.site.hosts import PRIVATE
 from carbonspan.site.places import WORLD, area_place, tables
@@ -154,11 +155,9 @@ def _own_machines(settings: Settings, places: Places, providers: Mapping[str, Ma
     """Return the statements that take the resource's region for a model that runs beside what is telling."""
     own, region = name("own"), 'resource.attributes["cloud.region"]'
     hosted = [key for key, row in providers.items() if row["self_hosted"]]
-    given = [one.strip().lower() for one in settings.self_hosted]
-    conditions = [f"{matches(name('provider'), any_of([*hosted, *given]))}"]
-    patterns = [f".*{plain(one[1:])}" if one.startswith("*.") else plain(one) for one in given]
-    if patterns:
-        conditions.append(matches(name("host"), f"^(?:{'|'.join(patterns)})$"))
+    conditions = [matches(name("provider"), any_of(hosted))]
+    if settings.self_hosted:
+        conditions += named(settings.self_hosted)
     conditions.append(f'({name("whose")} == {text(PRIVATE)} and {name("assumed")} == "")')
     there = f'{own} == true and IsString({region}) and {region} != ""'
     cloud = 'resource.attributes["cloud.provider"]'

@@ -8,6 +8,7 @@ registry's patterns, in a group of statements that other spans do not enter.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.collector import re2
@@ -248,9 +249,17 @@ def _by_glob(globs: Iterable[str]) -> list[str]:
 
 def _whole(glob: str) -> str:
     """Return a glob as a pattern of a whole name, or of what follows its last slash."""
-    signs = {"*": ".*", "?": ".", "[": "[", "]": "]", "!": "^"}
-    inside, pattern = False, ""
-    for letter in glob.strip().lower():
-        inside = letter == "[" or (inside and letter != "]")
-        pattern += signs[letter] if letter in signs and (letter != "!" or inside) else plain(letter)
+    pattern, rest = "", glob.strip().lower()
+    while rest:
+        letter, rest = rest[0], rest[1:]
+        kept = _CLASS.match(rest) if letter == "[" else None  # one that is not closed stands for itself
+        if kept:
+            pattern += f"[{'^' if kept[1] else ''}{_IN_A_CLASS.sub(_BACKSLASHED, kept[2])}]"
+            rest = rest[kept.end() :]
+        else:
+            pattern += {"*": ".*", "?": "."}.get(letter) or plain(letter)
     return f"^(?:{pattern}|.*/{pattern.replace('.*', '[^/]*')})$"
+
+
+_CLASS = re.compile(r"(!?)(\]?[^\]]*)\]")  # what follows the bracket that opens it
+_IN_A_CLASS, _BACKSLASHED = re.compile(r"[\\\[\]^]"), r"\\\g<0>"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,9 +40,19 @@ def attribute(key: str) -> str:
     return f"span.attributes[{text(key)}]"
 
 
+_NOT_PLAIN = re.compile(r"[^ -~]")
+_HALVES, _UNKNOWN = range(0xD800, 0xE000), 0xFFFD  # half of a pair is no letter: Go refuses it
+_SHORT = 0xFFFF  # the last that four hexadecimal digits hold
+
+
 def text(value: str) -> str:
-    """Return a text as a literal."""
-    return json.dumps(value)  # its escapes are Go's too
+    """Return a text as a literal, in ASCII: Go's, and YAML's in double quotes."""
+    return _NOT_PLAIN.sub(lambda found: _escaped(ord(found[0])), json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(letter: int) -> str:
+    letter = _UNKNOWN if letter in _HALVES else letter
+    return f"\\u{letter:04x}" if letter <= _SHORT else f"\\U{letter:08x}"
 
 
 def number(value: float) -> str:
@@ -121,6 +132,11 @@ def exponential(target: str, exponent: str) -> list[str]:
 def quoted(statement: str) -> str:
     """Return a statement as a YAML scalar. The Collector reads `$` as the start of a variable, `$$` as itself."""
     return "'" + statement.replace("$", "$$").replace("'", "''") + "'"
+
+
+def quoted_text(value: str) -> str:
+    """Return a text as a YAML scalar, whatever it holds."""
+    return text(value).replace("$", "$$")
 
 
 def any_of(words: Iterable[str]) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector.ottl import attribute, first, quoted
+from carbonspan.collector.ottl import attribute, quoted, quoted_text, text
 from carbonspan.collector.statements import MEASURED, Group
-from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES, FLAG
+from carbonspan.ledger.attribution import AGENT, FLAG
 from carbonspan.telemetry.cost import ATTRIBUTES as COSTS, MAX_USD
+from carbonspan.telemetry.labels import MAX_CHARACTERS
 from carbonspan.telemetry.metric import HISTOGRAM
 from carbonspan.telemetry.metrics import LABELS, METRICS, TOKEN_TYPES
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from carbonspan.settings import Settings
     from carbonspan.telemetry.metric import Metric
 
-_KEPT = ("provider", "model", "tier", "evidence", "region", "basis")
-"""What `statements.MEASURED` holds for each of `LABELS`, in their order."""
+_LABELS = (*(label for label, _ in LABELS), AGENT)
+_KEPT = ("provider", "model", "tier", "evidence", "region", "basis", "agent")
+"""What `statements.MEASURED` holds for each of `_LABELS`, in their order."""
 
 _VALUES = {
     "carbon.request.emissions": "g",
@@ -47,6 +49,9 @@ _RESOURCE = (
     "{key: deployment.environment.name}]"
 )
 _DURATION = "Seconds(span.end_time - span.start_time)"
+_LASTED = f'{attribute(MEASURED)}["g"] != nil and span.end_time_unix_nano >= span.start_time_unix_nano'
+MAX_STREAMS = 100_000
+"""Combinations of labels, of all metrics: a name of its own for each request must not fill the memory."""
 
 
 def _kept(key: str) -> str:
@@ -55,24 +60,22 @@ def _kept(key: str) -> str:
 
 def labels(settings: Settings) -> list[str]:
     """Return the names of the labels of every metric but `carbonspan.spans`."""
-    return [*(name for name, _ in LABELS), AGENT, *(FLAG + key for key in settings.flags), *settings.cohorts]
+    return [*_LABELS, *(FLAG + key for key in settings.flags), *settings.cohorts]
 
 
 def labelling() -> list[str]:
     """Return the statements that put the labels on spans on their way to the metrics, whatever the level."""
     statements = []
-    for (label, _), key in zip(LABELS, _KEPT, strict=True):
+    for label, key in zip(_LABELS, _KEPT, strict=True):
         statements.append(f'delete_key(span.attributes, "{label}")')
         statements.append(f'set({attribute(label)}, {_kept(key)}) where {_kept(key)} != nil and {_kept(key)} != ""')
-    agent = first(attribute(key) for key in AGENT_SOURCES)
-    statements.append(f'set({attribute(AGENT)}, {agent}) where IsString({agent}) and {agent} != ""')
     unknown = f"{_kept('g')} != nil and {_kept('cost')} == nil"
     for key in COSTS:
         path = attribute(key)
         amount = f"(IsInt({path}) or IsDouble({path})) and {path} >= 0 and {path} <= {MAX_USD:.0f}"
         in_usd = _IN_USD if key == _AMOUNT else ""
         statements.append(f"set({_kept('cost')}, Double({path})) where {unknown} and {amount}{in_usd}")
-    return statements
+    return [*statements, f"truncate_all(span.attributes, {MAX_CHARACTERS})"]
 
 
 def metrics(settings: Settings) -> list[str]:
@@ -88,13 +91,13 @@ def metrics(settings: Settings) -> list[str]:
                 lines += _metric(metric, _kept(key), counted, [*_optional(settings), own])
         else:
             key = _VALUES[metric.name]
-            value = _kept(key) if key else _DURATION
-            lines += _metric(metric, value, f"{_kept(key or 'g')} != nil", _optional(settings))
+            value, counted = (_kept(key), f"{_kept(key)} != nil") if key else (_DURATION, _LASTED)
+            lines += _metric(metric, value, counted, _optional(settings))
     return lines
 
 
 def _optional(settings: Settings) -> list[str]:
-    return [f"{{key: {label}, optional: true}}" for label in labels(settings)]
+    return [f"{{key: {quoted_text(label)}, optional: true}}" for label in labels(settings)]
 
 
 def _metric(metric: Metric, value: str, condition: str, own: list[str]) -> list[str]:
@@ -149,14 +152,14 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
             stood there before stays. `ignore` logs each.
     """
     inline = [] if isinstance(statements, str) else [f"      {line}" for line in statements]
-    source = f" ${{file:{statements}}}" if isinstance(statements, str) else ""
+    source = " " + text(f"${{file:{statements}}}") if isinstance(statements, str) else ""
     measured = _MEASURED_PIPELINES if settings.metrics else _PIPELINES
     lines = _HEAD.splitlines()
     lines += [f"    error_mode: {error_mode}", f"    trace_statements:{source}", *inline]
     if settings.metrics:
         lines += _TIDY.format(measured=MEASURED).splitlines()
         lines += [f"          - {quoted(statement)}" for statement in labelling()]
-        lines += _SPANS_LABEL.format(label=METRICS[-1].label, kept=_kept("outcome")).splitlines()
+        lines += _SPANS_LABEL.format(label=METRICS[-1].label, kept=_kept("outcome"), streams=MAX_STREAMS).splitlines()
         lines += ["", *_CONNECTORS.splitlines(), *metrics(settings)]
     exporters = (
         _EXPORTERS.splitlines() if settings.metrics else _EXPORTERS.partition("\n\n  prometheus")[0].splitlines()
@@ -212,9 +215,11 @@ _TIDY = """
 _SPANS_LABEL = """\
           - 'set(span.attributes["{label}"], {kept})'
 
-  # The connector counts what each batch adds; Prometheus is told sums. An idle series is kept for six hours.
+  # The connector counts what each batch adds; Prometheus is told sums. An idle series is kept for six hours; beyond so
+  # many at once, new ones are dropped.
   delta_to_cumulative:
-    max_stale: 6h"""
+    max_stale: 6h
+    max_streams: {streams}"""
 
 _CONNECTORS = """\
 connectors:

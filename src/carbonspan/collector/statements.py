@@ -51,7 +51,13 @@ def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
     globs = list(settings.models)
     again = put(searched, asked, f"IsString({asked})")
     thorough = tuple(models.thorough(tables.names, globs))
+    ours = (models.ENTRY, models.SEARCHED, *([MEASURED] if settings.metrics else ()))
     return (
+        Group(
+            "what these statements alone may write",
+            "true",  # an attribute without a value looks like none, and is an error to the metrics' conditions
+            tuple(f"delete_key(span.attributes, {text(key)})" for key in ours),
+        ),
         Group("the model, by its name", llm, tuple(models.quick(tables.names, globs, model))),
         Group("the model, by the registry's patterns", still, thorough),
         Group("the model that was asked for, where the answering one is unknown", still, (again,)),
@@ -59,7 +65,10 @@ def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
         Group(
             "a size or a class for a model that nobody knows",
             still,
-            (put(searched, model, f"IsString({model})"), *models.stand_in(tables.registry, dialects.encodes())),
+            (
+                put(searched, model, f"IsString({model}) and {matches(model, _SOMETHING)}"),
+                *models.stand_in(tables.registry, dialects.encodes()),
+            ),
         ),
         Group("the estimate", llm, tuple(_estimate(settings, tables))),
         *((_flags(),) if settings.attributes is not Level.MINIMAL else ()),
@@ -78,6 +87,13 @@ def _flags() -> Group:
         (put(f'span.attributes[Concat([{text(FLAG)}, {key}], "")]', f"String({value})", f"{value} != nil"),),
         "spanevent",
     )
+
+
+_SOMETHING = r"\S"  # services in Go write an empty name where none answered
+
+
+_AGENT = first(attribute(key) for key in AGENT_SOURCES)
+_NAMED = f'IsString({_AGENT}) and {_AGENT} != ""'
 
 
 def _text(keys: list[str]) -> str:
@@ -100,6 +116,7 @@ def _estimate(settings: Settings, tables: Tables) -> list[str]:
             f"ToLowerCase(Trim({_text(dialects.request_models())}))",
             f"IsString({_text(dialects.request_models())})",
         ),
+        put(model, asked, f'{model} == ""'),
         *dialects.dialect(),
         *hosts.host(),
         *usage.provider(),
@@ -108,6 +125,7 @@ def _estimate(settings: Settings, tables: Tables) -> list[str]:
         put(told, "false"),
         put(told, "true", counts.counted()),
         *counts.settled(),
+        *usage.elsewhere(settings.counted_elsewhere),
         # What has no usable counts goes on with some: nothing of it is written, and no statement fails.
         *(put(name(key), "1", f"{name('ok')} == false") for key in ("in", "out")),
         *locate.steps(settings, tables.places),
@@ -165,8 +183,7 @@ def _written(level: Level, counted: str) -> list[str]:
         steps.append(put(target, value, where))
     cached = text(Role.CACHED.value)
     if level is not Level.MINIMAL:
-        agent = first(attribute(key) for key in AGENT_SOURCES)
-        steps.append(put(attribute(AGENT), agent, f'{go} == true and IsString({agent}) and {agent} != ""'))
+        steps.append(put(attribute(AGENT), _AGENT, f"{go} == true and {_NAMED}"))
     return [
         *steps,
         put(attribute(ROLE), cached, f"{name('role')} == {cached}"),
@@ -217,12 +234,14 @@ def _measured(counted: str) -> list[str]:
         put(outcome, '"unknown_model"', f'{outcome} == "enriched" and {name("m")}["k"] == false'),
         put(outcome, '"container"', f"{attribute(ROLE)} == {text(Role.CONTAINER.value)}"),
         put(outcome, '"cached"', cached),
+        put(outcome, text(Role.DUPLICATE.value), f"{role} == {text(Role.DUPLICATE.value)}"),
         put(name("reasoned"), "0"),
         put(name("reasoned"), name("think"), f"{name('think')} != nil"),
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
         put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {name('read')} == nil"),
         put(f'{target}["model"]', _asked(), f"{target} != nil and IsString({_asked()})"),
+        put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_NAMED}"),
         put(f'{target}["outcome"]', outcome, f'{outcome} != ""'),
     ]
 

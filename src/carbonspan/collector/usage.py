@@ -10,9 +10,12 @@ from carbonspan.collector.counts import ENCODING, counted
 from carbonspan.collector.dialects import alike, covered, of
 from carbonspan.collector.ottl import any_of, attribute, first, found, matches, name, plain, put, text
 from carbonspan.tables import load
+from carbonspan.telemetry.attributes import ROLE
 from carbonspan.values import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from carbonspan.usage.operations import Operation
 
 INFERENCE, CONTAINER, ASIDE = "inference", "container", "aside"
@@ -53,6 +56,26 @@ def _kind(operation: Operation) -> str:
     if operation.role is Role.CONTAINER:
         return ASIDE if operation.aside else CONTAINER
     return ENCODING if operation.output_optional else INFERENCE
+
+
+def elsewhere(names: Iterable[str]) -> list[str]:
+    """Return the statements that leave the calls to some providers and hosts to who counts them: a gateway."""
+    if not names:
+        return []
+    this, called = name("role"), " or ".join(named(names))
+    counts_here = f"{name('ok')} == true and {matches(this, any_of([INFERENCE, ENCODING]))}"
+    duplicate = text(Role.DUPLICATE.value)
+    return [
+        put(this, duplicate, f"{counts_here} and ({called})"),
+        put(attribute(ROLE), duplicate, f"{this} == {duplicate}"),
+    ]
+
+
+def named(names: Iterable[str]) -> list[str]:
+    """Return conditions: one holds where a span calls one of the providers and hosts that the user names."""
+    given = [one.strip().lower() for one in names]
+    patterns = "|".join(f".*{plain(one[1:])}" if one.startswith("*.") else plain(one) for one in given)
+    return [matches(name(what), f"^(?:{patterns})$") for what in ("provider", "host")]
 
 
 def provider() -> list[str]:

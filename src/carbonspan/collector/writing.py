@@ -13,12 +13,15 @@ from pathlib import Path
 def write(path: Path, content: str) -> bool:
     """Write a file so that a reader finds the old one or the new one, and return whether it changed.
 
-    A file that holds this content already is left as it is, with its time.
+    A file that holds this content already is left as it is, with its time. A link stays one.
 
     Raises:
         OSError: it cannot be written there.
     """
-    if path.exists() and path.read_text(encoding="utf-8") == content:
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no plain file; without --output it goes to standard output")
+    if path.exists() and path.read_bytes() == content.encode():
         return False
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -47,12 +50,15 @@ def reload(process: str) -> int:
         ValueError: it is neither; the message says what is allowed.
         OSError: there is no such process, or it is another user's.
     """
-    if process.strip().isdecimal():
-        number = process.strip()
-    else:
+    number = process.strip()
+    if not number.isdecimal():
         path = Path(process)
-        number = path.read_text(encoding="ascii").strip() if path.is_file() else ""
-        if not number.isdecimal():
-            raise ValueError(f"--reload-pid {process!r}; allowed: a process id, or the path of a file that holds one")
-    os.kill(int(number), signal.SIGHUP)
+        number = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    # 0 would be every process of this one's group.
+    if not number.isdecimal() or int(number) == 0:
+        raise ValueError(f"--reload-pid {process!r}; allowed: a process id, or the path of a file that holds one")
+    try:
+        os.kill(int(number), signal.SIGHUP)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"--reload-pid {process}") from error
     return int(number)
