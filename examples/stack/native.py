@@ -74,6 +74,20 @@ class Ports(NamedTuple):
                     found.append(f"{name} ({port})")
         return found
 
+    def collector_environment(self, queue: Path) -> dict[str, str]:
+        """Return the variables that the configurations of `collector-config/` read, for these ports."""
+        return {
+            "COLLECTOR_HOST": "127.0.0.1",
+            "OTLP_HTTP_PORT": str(self.otlp_http),
+            "OTLP_GRPC_PORT": str(self.otlp_grpc),
+            "HEALTH_PORT": str(self.health),
+            "TELEMETRY_PORT": str(self.telemetry),
+            "SCRAPE_PORT": str(self.scrape),
+            "TRACES_ENDPOINT": f"127.0.0.1:{self.jaeger_otlp}",
+            "PROMETHEUS_REMOTE_WRITE": f"http://127.0.0.1:{self.prometheus}/api/v1/write",
+            "QUEUE_DIRECTORY": str(queue),
+        }
+
     @classmethod
     def free(cls) -> Ports:
         """Return ports that were free just now."""
@@ -199,21 +213,10 @@ class Stack:
         """Start the Collector and wait until it takes spans."""
         queue = self.folder / "queue"
         queue.mkdir(parents=True, exist_ok=True)
-        ports = self.ports
-        environment = {
-            "COLLECTOR_HOST": "127.0.0.1",
-            "OTLP_HTTP_PORT": str(ports.otlp_http),
-            "OTLP_GRPC_PORT": str(ports.otlp_grpc),
-            "HEALTH_PORT": str(ports.health),
-            "TELEMETRY_PORT": str(ports.telemetry),
-            "SCRAPE_PORT": str(ports.scrape),
-            "TRACES_ENDPOINT": f"127.0.0.1:{ports.jaeger_otlp}",
-            "PROMETHEUS_REMOTE_WRITE": f"{self.prometheus_url}/api/v1/write",
-            "QUEUE_DIRECTORY": str(queue),
-        }
+        environment = self.ports.collector_environment(queue) | self._environment
         configs = [argument for path in self._collector for argument in ("--config", str(path))]
-        self._start("otelcol", configs, environment | self._environment)
-        self._wait_for("otelcol", f"http://127.0.0.1:{ports.health}/")
+        self._start("otelcol", configs, environment)
+        self._wait_for("otelcol", f"http://127.0.0.1:{self.ports.health}/")
 
     def stop_collector(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop the Collector: with SIGKILL it has no time to deliver anything."""

@@ -28,7 +28,7 @@ from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import writing
 from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
 from carbonspan.settings import Settings
-from examples.stack.native import Ports, Stack
+from examples.stack.native import Guarded, Ports, Stack
 from tests.stack import collector_cases
 from tests.stack.collector_cases import CHAT, SCOPE, Case
 from tests.stack.running import REPOSITORY, traces, wait_until
@@ -122,26 +122,18 @@ def running(otelcol: Path, folder: Path, statements: str, config: Path = CONFIG)
     queue.mkdir(parents=True)
     (folder / "overlay.yaml").write_text(OVERLAY.format(folder=folder), encoding="utf-8")
     (folder / "statements.yaml").write_text(statements, encoding="utf-8")
-    environment = {
-        "COLLECTOR_HOST": "127.0.0.1",
-        "OTLP_HTTP_PORT": str(ports.otlp_http),
-        "OTLP_GRPC_PORT": str(ports.otlp_grpc),
-        "HEALTH_PORT": str(ports.health),
-        "TELEMETRY_PORT": str(ports.telemetry),
-        "QUEUE_DIRECTORY": str(queue),
-        "STATEMENTS_FILE": str(folder / "statements.yaml"),
-    }
+    environment = ports.collector_environment(queue) | {"STATEMENTS_FILE": str(folder / "statements.yaml")}
     command = [str(otelcol), "--config", str(config), "--config", str(folder / "overlay.yaml")]
     with (folder / "otelcol.log").open("wb") as log:
         process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)  # noqa: S603
+    guarded = Guarded(process)
     health = f"http://127.0.0.1:{ports.health}/"
     try:
         wait_until("the Collector", lambda: process.poll() is not None or answers(health))
         assert process.poll() is None, (folder / "otelcol.log").read_text("utf-8")[-2000:]
         yield Running(folder, f"http://127.0.0.1:{ports.otlp_http}/v1/traces", process)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        guarded.end(signal.SIGTERM, 30)
 
 
 def answers(url: str) -> bool:
