@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -196,7 +197,10 @@ def _nothing() -> None:
 def main() -> None:
     """Serve, and say what was counted."""
     options = arguments().parse_args()
-    ledger = serve(options)
+    try:
+        ledger = serve(options)
+    except KeyboardInterrupt:  # before there was anything to send
+        sys.exit(130)
     print(f"{ledger.tasks} tasks, {ledger.inferences} model calls, {ledger.emissions_g:.3f} gCO2e (estimate)")
     if options.ledger:
         options.ledger.write_text(json.dumps(ledger.traces), encoding="utf-8")

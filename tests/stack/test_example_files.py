@@ -10,10 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 import yaml
 
 from examples.stack.native import Ports, Stack, StackError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 STACK = REPOSITORY / "examples" / "stack"
 # Not built here, so that their tags are pinned, but untried.
 UNTRIED = {"grafana/tempo", "grafana/grafana"}
-RUNNING_S = 5.0  # until the traffic has begun, and there is something to deliver at the end
 
 
 def compose() -> dict[str, Any]:
@@ -109,7 +108,7 @@ def test_the_native_stack_leaves_nothing_running(
                 break
         assert len(ports) == len({"OTLP", "Prometheus", "Jaeger"})
         assert all(listens(port) for port in ports)
-        time.sleep(RUNNING_S)
+        wait_until("the traffic", lambda: served(ports[1]))
         native.send_signal(how)
         said, _ = native.communicate(timeout=WAIT_S)  # until the last that could write has ended, the traffic too
     wait_until("the end of the programs", lambda: not any(listens(port) for port in ports))
@@ -117,6 +116,13 @@ def test_the_native_stack_leaves_nothing_running(
         assert re.search(r"stopping\n.*\d+ tasks, \d+ model calls", said, re.DOTALL), said
         assert "Traceback" not in said
         assert not list(tmp_path.iterdir())
+
+
+def served(prometheus: str) -> bool:
+    """Return whether the traffic has begun, so that there is something to deliver at the end."""
+    address = f"http://127.0.0.1:{prometheus}/api/v1/query"
+    found = requests.get(address, params={"query": "carbonspan_spans_total"}, timeout=WAIT_S).json()
+    return bool(found["data"]["result"])
 
 
 def listens(port: str) -> bool:
