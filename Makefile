@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs dashboards bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs dashboards collector-config bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort

@@ -14,7 +14,12 @@ from dashboards import look, panels
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import timeseries
 
-_UNITS = {"/grams$/": look.GRAMS, "/energy[.]wh$/": look.WATT_HOURS, "/_tokens$/": look.COUNT}
+_UNITS = {
+    "/grams$/": look.GRAMS,
+    "/energy[.]wh$/": look.WATT_HOURS,
+    "/ml$/": "mlitre",
+    "/_tokens$/": look.COUNT,
+}
 """Of the attributes that a search selects, by their names, as regular expressions."""
 
 
@@ -42,13 +47,7 @@ def traces(
     if sort_by:
         panel.sort_by([common_builders.TableSortByFieldState().display_name(sort_by).desc(True)])  # noqa: FBT003
     panel.targets([target])
-    for name, unit in (
-        ("grams", look.GRAMS),
-        ("energy.wh", look.WATT_HOURS),
-        ("ml", "mlitre"),
-        ("_tokens", look.COUNT),
-    ):
-        pattern = f"/{name.replace('.', '[.]')}$/"
+    for pattern, unit in _UNITS.items():
         panel.override_by_regexp(pattern, [dashboard.DynamicConfigValue(id_val="unit", value=unit)])
     return panel
 

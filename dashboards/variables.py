@@ -164,21 +164,30 @@ def flag_attribute() -> builders.QueryVariable:
 
 def cohort_attribute() -> builders.TextBoxVariable:
     """Return the name of the cohort's attribute, to be typed: no name tells a cohort from any other attribute."""
-    variable = builders.TextBoxVariable("cohort_attribute")
-    variable.label("Cohort")
-    variable.description("The cohort to compare by, as the name of its attribute (CARBONSPAN_COHORTS).")
-    variable.default_value("user.cohort")
-    variable.current(dashboard.VariableOption(text="user.cohort", value="user.cohort"))
-    return variable
+    return _typed(
+        "cohort_attribute",
+        "Cohort",
+        "The cohort to compare by, as the name of its attribute (CARBONSPAN_COHORTS).",
+        "user.cohort",
+    )
 
 
 def where() -> builders.TextBoxVariable:
     """Return one more condition in TraceQL: true, unless something is typed."""
-    variable = builders.TextBoxVariable("where")
-    variable.label("Where")
-    variable.description('One more condition in TraceQL, as span.user.cohort = "enterprise". true: no condition.')
-    variable.default_value("true")
-    variable.current(dashboard.VariableOption(text="true", value="true"))
+    return _typed(
+        "where",
+        "Where",
+        'One more condition in TraceQL, as span.user.cohort = "enterprise". true: no condition.',
+        "true",
+    )
+
+
+def _typed(name: str, label: str, description: str, default: str) -> builders.TextBoxVariable:
+    variable = builders.TextBoxVariable(name)
+    variable.label(label)
+    variable.description(description)
+    variable.default_value(default)
+    variable.current(dashboard.VariableOption(text=default, value=default))
     return variable
 
 

@@ -118,7 +118,7 @@ class Road:
         """
         sites.load()
         grid.load()
-        live = _live_grid(settings, start=start)
+        live = live_grid(settings, start=start, passed_over=_passed_over)
         return cls(
             energy_model=_energy_model(settings),
             locator=sites.Locator(
@@ -126,13 +126,7 @@ class Road:
                 defaults={"*": settings.region} if settings.region else {},
                 self_hosted=settings.self_hosted,
             ),
-            resolver=grid.Resolver(
-                live.store if live else None,
-                sources=live.names if live else None,
-                basis=settings.basis,
-                basis_strict=settings.basis_strict,
-                want=live.want if live else None,
-            ),
+            resolver=resolver_of(settings, live, want=live.want if live else None),
             pue=settings.pue,
             live=live,
             counted_elsewhere=settings.counted_elsewhere,
@@ -278,7 +272,19 @@ def _hour_of_end(start_ns: int, end_ns: int) -> int:
     return (end_ns - 1 if end_ns > start_ns else start_ns) // NS_PER_HOUR
 
 
-def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:
+def live_grid(
+    settings: Settings, *, start: bool = True, passed_over: Callable[[str], None] | None = None
+) -> LiveGrid | None:
+    """Return the live sources that settings name, `None` where the bundled tables answer alone.
+
+    Args:
+        settings: The options.
+        start: Whether they may be begun; else they are used where something of the same settings fetches already.
+        passed_over: Told of a source that cannot be used and that the deployment named, which is then gone without.
+
+    Raises:
+        ValueError: a source cannot be used, and code named it or nobody is to be told.
+    """
     if settings.grid == (BUNDLED,):
         return None
     from carbonspan.grid.live import open_grid  # noqa: PLC0415 - threads and files only for who asked for them
@@ -291,7 +297,25 @@ def _live_grid(settings: Settings, *, start: bool) -> LiveGrid | None:
         basis_strict=settings.basis_strict,
         start=start,
         # A keyword is the programmer's; a deployment's mistake must not stop an application.
-        passed_over=None if settings.origins["grid"] == "keyword" else _passed_over,
+        passed_over=None if settings.origins["grid"] == "keyword" else passed_over,
+    )
+
+
+def resolver_of(
+    settings: Settings,
+    live: LiveGrid | None,
+    *,
+    want: Callable[[str, int], None] | None = None,
+    stale_hours: int = grid.STALE_HOURS,
+) -> grid.Resolver:
+    """Return what looks up the intensity of places under these settings, over live hours where there are any."""
+    return grid.Resolver(
+        live.store if live else None,
+        sources=live.names if live else None,
+        basis=settings.basis,
+        basis_strict=settings.basis_strict,
+        stale_hours=stale_hours,
+        want=want,
     )
 
 

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from carbonspan.cli.app import app
 from carbonspan.cli.collector_config import STATEMENTS_FILE, pause_s
 from carbonspan.collector import writing
-from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
+from carbonspan.collector.configuration import Maker
+from carbonspan.collector.request import PIPELINES, STATEMENTS, Request
 from carbonspan.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "collector-config"

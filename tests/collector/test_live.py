@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from carbonspan.cli.app import app
-from carbonspan.collector.configuration import HOURS_AHEAD, STATEMENTS, Maker, Request
+from carbonspan.collector.configuration import HOURS_AHEAD, Maker
+from carbonspan.collector.request import STATEMENTS, Request
 from carbonspan.grid.hours import NS_PER_HOUR
 from carbonspan.settings import Settings
 

@@ -26,7 +26,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import writing
-from carbonspan.collector.configuration import PIPELINES, STATEMENTS, Maker, Request
+from carbonspan.collector.configuration import Maker
+from carbonspan.collector.request import PIPELINES, STATEMENTS, Request
 from carbonspan.settings import Settings
 from examples.stack.native import Guarded, Ports, Stack
 from tests.stack import collector_cases

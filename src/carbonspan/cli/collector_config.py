@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carbonspan.collector import writing
-from carbonspan.collector.configuration import PARTS, WHOLE, Maker, Request
+from carbonspan.collector.request import PARTS, WHOLE, Request
 from carbonspan.settings import Settings, check_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from carbonspan.collector.configuration import Maker
 
 UNCHANGED = 3
 """The exit status where the file holds the configuration already: nothing needs to be told."""
@@ -111,6 +113,8 @@ def collector_config(
     """
     if output is None and (every_minutes or reload_pid):
         raise click.UsageError("--every and --reload-pid need --output: the file the Collector reads")
+    from carbonspan.collector.configuration import Maker  # noqa: PLC0415 - not the time of every other command
+
     try:
         check_environment(os.environ, options)
         settings = Settings.resolve({key: value for key, value in options.items() if value is not None}, os.environ)

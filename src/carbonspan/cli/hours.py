@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.cli.listing import plain
 from carbonspan.cli.log import collected
-from carbonspan.grid import STALE_HOURS, Resolver
+from carbonspan.enrich import live_grid, resolver_of
+from carbonspan.grid import STALE_HOURS
 from carbonspan.grid.chosen import BUNDLED
 from carbonspan.grid.hours import NS_PER_HOUR, hour_index, hour_start
-from carbonspan.grid.live import open_grid
 from carbonspan.settings import Settings
 from carbonspan.site import parse_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from carbonspan.grid import Resolver
     from carbonspan.grid.live import LiveGrid
     from carbonspan.values import Intensity, Place
 
@@ -70,13 +71,8 @@ def examine(question: Question, options: Mapping[str, Any]) -> dict[str, Any]:
         try:
             if live is not None:
                 _fetch(live, place, question, problems)
-            resolver = Resolver(
-                live.store if live else None,
-                sources=live.names if live else None,
-                basis=settings.basis,
-                basis_strict=settings.basis_strict,
-                stale_hours=0 if kind == FORECAST else STALE_HOURS,  # the last hour is no forecast of the next
-            )
+            # The last hour is no forecast of the next.
+            resolver = resolver_of(settings, live, stale_hours=0 if kind == FORECAST else STALE_HOURS)
             rows = [_row(resolver, live, place, hour) for hour in shown]
         finally:
             if live is not None:
@@ -96,17 +92,8 @@ def examine(question: Question, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open(settings: Settings, problems: list[str]) -> LiveGrid | None:
-    if settings.grid == (BUNDLED,):
-        return None
-    live = open_grid(
-        settings.grid,
-        settings.grid_options,
-        settings.grid_cache,
-        basis=settings.basis,
-        basis_strict=settings.basis_strict,
-        # One that was named here must be there; one of the deployment's is passed over, as for a span.
-        passed_over=None if settings.origins["grid"] == "keyword" else problems.append,
-    )
+    # One that was named here must be there; one of the deployment's is passed over, as for a span.
+    live = live_grid(settings, passed_over=problems.append)
     if live is not None and not live.names:
         live.close()
         return None

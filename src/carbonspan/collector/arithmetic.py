@@ -13,9 +13,7 @@ Names of values that are kept while a span is worked on, here and in the neighbo
 from __future__ import annotations
 
 from carbonspan.collector.ottl import INFINITE, exponential, name, number, put, square_root
-
-CONTEXT_TOKENS = 110_000.0
-"""As in `energy/tokens.py`, which says where it comes from; the two are compared by the tests."""
+from carbonspan.energy.tokens import CONTEXT_TOKENS
 
 FIGURES = ("g", "g_below", "g_above", "wh", "wh_below", "wh_above", "operational", "embodied", "water", "grid", "pue")
 """What `p.f` holds: the nine `Rates.figures`, the grid's intensity (g/kWh) and the PUE."""

@@ -9,31 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan import grid, site
 from carbonspan.collector import pipelines, statements, tables
+from carbonspan.collector.request import PIPELINES, WHOLE
+from carbonspan.enrich import live_grid, resolver_of
 from carbonspan.grid.chosen import BUNDLED
 from carbonspan.grid.hours import NS_PER_HOUR
-from carbonspan.grid.live import open_grid
 from carbonspan.site.places import tables as place_tables
 
 if TYPE_CHECKING:
-    from carbonspan.grid.live import LiveGrid
+    from carbonspan.collector.request import Request
     from carbonspan.settings import Settings
 
 HOURS_BACK, HOURS_AHEAD = 6, grid.STALE_HOURS + 1
 """Hours of live zones that the tables hold around the present one: late spans find their own, and where no new tables
 come the last known hour is used, as stale, for as long as the processor would use it."""
-
-WHOLE, STATEMENTS, PIPELINES = "whole", "statements", "pipelines"
-PARTS = (WHOLE, STATEMENTS, PIPELINES)
-
-
-class Request(NamedTuple):
-    """What to make."""
-
-    part: str = WHOLE
-    statements_file: str = ""  # of `PIPELINES`: where the statements will be
-    covered: tuple[str, ...] = ()  # regions, as settings name them; empty: every cloud region
-    models: tuple[str, ...] = ()
-    timeout_s: float = 10.0
 
 
 class Made(NamedTuple):
@@ -65,7 +53,7 @@ class Maker:
                 "live sources are asked for the hours of named regions; allowed: --cover REGION, once or more, such as "
                 "--cover aws:eu-west-1, or --grid bundled"
             )
-        self._live = _opened(settings) if wanted else None
+        self._live = live_grid(settings) if wanted else None
 
     def make(self, now_s: float | None = None) -> Made:
         """Return the configuration of this hour, and what is wrong with live sources.
@@ -77,15 +65,9 @@ class Maker:
         if request.part == PIPELINES:
             return Made(_text(pipelines.configuration(settings, request.statements_file)), [])
         problems = self._fetch()
-        live = self._live
-        resolver = grid.Resolver(
-            live.store if live else None,
-            sources=live.names if live else None,
-            basis=settings.basis,
-            basis_strict=settings.basis_strict,
-        )
+        resolver = resolver_of(settings, self._live)
         hour = int((time.time() if now_s is None else now_s) * 1e9) // NS_PER_HOUR
-        hours = range(hour - HOURS_BACK, hour + HOURS_AHEAD + 1) if live else range(0)
+        hours = range(hour - HOURS_BACK, hour + HOURS_AHEAD + 1) if self._live else range(0)
         made = tables.build(settings, resolver, self._regions, request.models, hours)
         lines = pipelines.groups(statements.groups(settings, made))
         if request.part == WHOLE:
@@ -126,13 +108,3 @@ def _covered(names: tuple[str, ...]) -> list[str]:
             f"--cover {strange[0]!r}; allowed: a cloud region, such as aws:eu-west-1 (`carbonspan regions`)"
         )
     return [place.region for place in places]
-
-
-def _opened(settings: Settings) -> LiveGrid | None:
-    return open_grid(
-        settings.grid,
-        settings.grid_options,
-        settings.grid_cache,
-        basis=settings.basis,
-        basis_strict=settings.basis_strict,
-    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.collector import re2
 from carbonspan.collector.ottl import any_of, attribute, found, matches, name, plain, put, text
-from carbonspan.energy.registry import EMBEDDING
+from carbonspan.energy.registry import EMBEDDING, EMBEDDING_CLASS, UNKNOWN_CLASS
 from carbonspan.tables import rows
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ is kept in a cache ends with its group. The last group deletes them."""
 
 _QUICK = ("path", "geography", "vendor", "revision", "date-iso", "date")
 """The rules that bring most names as providers spell them to an entry's own."""
-
-FALLBACK, CLASS_OF_ENCODERS = "class:frontier", "class:embedding"
-"""What an unknown model is taken for where nothing else tells, as in the registry."""
 
 _SIZE = (
     r"(?:^|[^a-z0-9.])(?P<size>(?:\d{1,3}x)?\d{1,5}(?:\.\d{1,3})?[mbt](?:-?a\d{1,4}(?:\.\d{1,3})?b)?)(?:$|[^a-z0-9])"
@@ -99,9 +96,10 @@ def names(registry: Registry, more: Iterable[str]) -> Names:
         if entry.known:
             exact[given.strip().lower()] = entry.id
             entries.setdefault(entry.id, entry)
-    for key, entry in (_sized(registry) | _encoders(registry)).items():
+    encoders = _encoders(registry)
+    for key, entry in (_sized(registry) | encoders).items():
         entries.setdefault(key, entry)
-    return Names(entries, exact, tuple(_encoders(registry)))
+    return Names(entries, exact, tuple(encoders))
 
 
 def _encoders(registry: Registry) -> dict[str, Entry]:
@@ -223,13 +221,13 @@ def stand_in(registry: Registry, encodes: str) -> list[str]:
         steps.append(put(name("word"), text(row["class"]), f'{name("word")} == "" and {matches(target, pattern)}'))
     return [
         *steps,
-        put(name("encodes"), "true", f'{name("word")} == "{CLASS_OF_ENCODERS}"'),
+        put(name("encodes"), "true", f'{name("word")} == "{EMBEDDING_CLASS}"'),
         *_stated_size(),
         put(entry, found(sizes, name("size"))),
-        put(entry, text(CLASS_OF_ENCODERS), f"{name('encodes')} == true"),
+        put(entry, text(EMBEDDING_CLASS), f"{name('encodes')} == true"),
         put(entry, found(encoders, name("size")), f"{name('encodes')} == true"),
         put(entry, name("word"), f'{entry} == nil and {name("word")} != ""'),
-        put(entry, text(FALLBACK), f"{entry} == nil"),
+        put(entry, text(UNKNOWN_CLASS), f"{entry} == nil"),
     ]
 
 

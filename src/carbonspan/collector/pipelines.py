@@ -161,10 +161,8 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
         lines += [f"          - {quoted(statement)}" for statement in labelling()]
         lines += _SPANS_LABEL.format(label=METRICS[-1].label, kept=_kept("outcome"), streams=MAX_STREAMS).splitlines()
         lines += ["", *_CONNECTORS.splitlines(), *metrics(settings)]
-    exporters = (
-        _EXPORTERS.splitlines() if settings.metrics else _EXPORTERS.partition("\n\n  prometheus")[0].splitlines()
-    )
-    return [*lines, "", *exporters, "", *measured.splitlines()]
+    exporters = _TRACES_EXPORTER + (_METRICS_EXPORTER if settings.metrics else "")
+    return [*lines, "", *exporters.splitlines(), "", *measured.splitlines()]
 
 
 _HEAD = """\
@@ -229,7 +227,7 @@ connectors:
     error_mode: ignore
     spans:"""
 
-_EXPORTERS = """\
+_TRACES_EXPORTER = """\
 exporters:
   otlp_grpc/traces:
     endpoint: ${env:TRACES_ENDPOINT:-tempo:4317}
@@ -245,7 +243,9 @@ exporters:
         flush_timeout: 1s
         min_size: 512
         max_size: 4096
+"""
 
+_METRICS_EXPORTER = """
   prometheus_remote_write:
     endpoint: ${env:PROMETHEUS_REMOTE_WRITE:-http://prometheus:9090/api/v1/write}
     tls:

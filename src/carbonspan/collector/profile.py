@@ -85,7 +85,7 @@ def steps() -> list[str]:
         off = abs(embodied.central - far)
         grams = f"{name('d')} / ({operational} + {number(embodied.central)})"
         steps_ += [put(name("w"), apart, hourly), put(name("s"), f"{widths} + {name('w')} * {name('w')}", hourly)]
-        steps_ += [f"{step}" for step in (*_when(square_root("y", "s"), hourly), *_when(exponential("x", "y"), hourly))]
+        steps_ += _when([*square_root("y", "s"), *exponential("x", "y")], hourly)
         # How far the bound is from the centre, of the electricity; then of both, in quadrature.
         distance = (
             f"{operational} - {operational} / {name('x')}"

@@ -11,7 +11,7 @@ from carbonspan.collector.ottl import any_of, attribute, first, found, matches, 
 from carbonspan.energy import TokenModel
 from carbonspan.footprint import ML_PER_L
 from carbonspan.grid.hours import NS_PER_HOUR
-from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES, FLAG
+from carbonspan.ledger.attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
 from carbonspan.telemetry.attributes import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE, Level
 from carbonspan.values import J_PER_WH, Role
 
@@ -28,13 +28,6 @@ class Group(NamedTuple):
     statements: tuple[str, ...]
     context: str = "span"
 
-
-FLAG_EVENTS, FLAG_KEY = ("feature_flag.evaluation", "feature_flag"), "feature_flag.key"
-FLAG_VARIANTS = (
-    *("feature_flag.result.variant", "feature_flag.variant"),
-    *("feature_flag.result.value", "feature_flag.value"),
-)
-"""As in `ledger/attribution.py`; the two are compared by the tests."""
 
 MEASURED = "carbonspan.measured"
 """The span attribute that carries to the metrics what became of a span; it is taken off before the span leaves."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 EMBEDDING: Final = "embedding"
-_FALLBACK = "class:frontier"
-_EMBEDDING_FALLBACK = "class:embedding"
+UNKNOWN_CLASS, EMBEDDING_CLASS = "class:frontier", "class:embedding"
+"""What an unknown model is taken for where its name tells nothing."""
 _CACHE_SIZE = 2048
 # An encoder's entry stands for sizes within this factor of its own.
 _SAME_SIZE = 1.5
@@ -183,10 +183,10 @@ class Registry:
 
     def _stand_in(self, normalised: str, *, embedding: bool) -> Entry:
         word = unknown.stated_class(normalised)
-        embedding = embedding or word == _EMBEDDING_FALLBACK
+        embedding = embedding or word == EMBEDDING_CLASS
         size = unknown.stated_size(normalised)
         if size is None:
-            return self._bundle.classes[_EMBEDDING_FALLBACK if embedding else word or _FALLBACK]
+            return self._bundle.classes[EMBEDDING_CLASS if embedding else word or UNKNOWN_CLASS]
         dense = size.active_b == size.total_b
         stated = f"{size.total_b:.3g}b" if dense else f"{size.total_b:.3g}b-a{size.active_b:.3g}b"
         notes = f"the name states A={size.active_b:.3g} T={size.total_b:.3g}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Attention costs as much as the weights at about 110,000 tokens of context (a 70B model with grouped queries); it gives
 # the 1.8-fold rise per token from 10,000 to 100,000 that Epoch AI finds. How much energy does ChatGPT use?, 2025,
 # https://epoch.ai/gradient-updates/how-much-energy-does-chatgpt-use (facility; only the ratio is used).
-_CONTEXT_TOKENS = 110_000.0
+CONTEXT_TOKENS = 110_000.0
 _ENCODING: Final = frozenset({"embeddings", "rerank"})
 # No span has that many; beyond it a whole number need not fit a float.
 _MAX_TOKENS = 10**15
@@ -44,7 +44,7 @@ class Charge(NamedTuple):
             tokens_in, tokens_out = _clamped(tokens_in, _MAX_TOKENS), _clamped(tokens_out, _MAX_TOKENS)
             tokens_cached = _clamped(tokens_cached, tokens_in)
         out_low, out, out_high, fresh_low, fresh, fresh_high, cached_low, cached, cached_high = self.j_per_token
-        context = 1.0 if self.encodes else 1.0 + tokens_in / _CONTEXT_TOKENS
+        context = 1.0 if self.encodes else 1.0 + tokens_in / CONTEXT_TOKENS
         weighted = (tokens_in - tokens_cached) * context
         low_in = fresh_low * weighted
         if read is None and not self.encodes:

@@ -24,11 +24,16 @@ FLAG = "carbon.flag."
 AGENT = "carbon.agent.name"
 AGENT_SOURCES = ("gen_ai.agent.name", "agent.name", "agent_name", "langfuse.observation.agent.name")
 
-_EVENTS = frozenset({"feature_flag.evaluation", "feature_flag"})
+FLAG_EVENTS = frozenset({"feature_flag.evaluation", "feature_flag"})
 _BAGGAGE_PREFIX = "feature_flag."
-_KEY = "feature_flag.key"
-_VARIANTS = ("feature_flag.result.variant", "feature_flag.variant", "feature_flag.result.value", "feature_flag.value")
-TELLING = frozenset({*AGENT_SOURCES, _KEY})
+FLAG_KEY = "feature_flag.key"
+FLAG_VARIANTS = (
+    "feature_flag.result.variant",
+    "feature_flag.variant",
+    "feature_flag.result.value",
+    "feature_flag.value",
+)
+TELLING = frozenset({*AGENT_SOURCES, FLAG_KEY})
 """Attributes of an inference's own that say whose it was."""
 MAX_FLAGS = 16
 """Flags written on a span; an application may evaluate hundreds. Those that the settings name come first."""
@@ -155,18 +160,18 @@ def _evaluated(span: Any, attributes: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     events = getattr(span, "_events", None)
     for event in tuple(events) if events else ():
-        if event.name in _EVENTS:
+        if event.name in FLAG_EVENTS:
             _note(found, event.attributes or {})
-    if _KEY in attributes:
+    if FLAG_KEY in attributes:
         _note(found, attributes)
     return found
 
 
 def _note(found: dict[str, str], attributes: Mapping[str, Any]) -> None:
-    key = attributes.get(_KEY)
+    key = attributes.get(FLAG_KEY)
     if not isinstance(key, str) or not key:
         return
-    for name in _VARIANTS:
+    for name in FLAG_VARIANTS:
         value = attributes.get(name)
         if isinstance(value, (str, bool, int, float)) and value != "":
             text = str(value).lower() if isinstance(value, bool) else str(value)
