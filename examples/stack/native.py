@@ -20,7 +20,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 
@@ -226,13 +226,13 @@ class Stack:
         """Have the Collector read its configuration again."""
         self._processes["otelcol"].process.send_signal(signal.SIGHUP)
 
-    def query(self, expression: str, at: float | None = None) -> list[dict[str, object]]:
+    def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
         """Return the series of a PromQL expression now, or at a Unix time."""
         parameters = {"query": expression} | ({} if at is None else {"time": str(at)})
         answer = requests.get(f"{self.prometheus_url}/api/v1/query", params=parameters, timeout=HTTP_TIMEOUT_S).json()
         if answer["status"] != "success":
             raise ValueError(f"{expression}: {answer['error']}")
-        result: list[dict[str, object]] = answer["data"]["result"]
+        result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
     def log(self, name: str) -> Path:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.stack.needed import built
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,12 +21,4 @@ collect_ignore_glob = [] if os.environ.get("STACK_TESTS") else ["test_promtool.p
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """promtool; where it has not been built its tests are skipped, and in CI they fail."""
-    from examples.stack.native import programs_folder  # noqa: PLC0415 - needs the repository on the path
-
-    found = programs_folder() / "promtool"
-    if not found.is_file():
-        reason = f"promtool has not been built: `make stack-programs` builds it into {found.parent}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    return built("promtool")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from examples.stack.native import Stack, programs_folder
-from tests.stack.running import Traffic, number, wait_until
+from examples.stack.native import Stack
+from tests.stack.needed import built
+from tests.stack.running import Traffic, tasks_reach, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,16 +33,7 @@ ENOUGH_RUNS = 12
 def program() -> Callable[[str], Path]:
     """Return what gives the path of a program: `program("otelcol")`."""
 
-    def path(name: str) -> Path:
-        found = programs_folder() / name
-        if not found.is_file():
-            reason = f"{name} has not been built: `make stack-programs` builds it into {found.parent}"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-        return found
-
-    return path
+    return built
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +53,6 @@ def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             options = ("--release", release, "--instance", f"agent-{release}", "--pause", "1")
             running.enter_context(Traffic(stack, folder, *options))
         for release in RELEASES:
-            tasks = f'sum(carbonspan_spans_total{{service_version="{release}",carbonspan_outcome="enriched"}}) / 12'
-            wait_until(f"traffic of {release}", lambda of=tasks: (number(stack, of) or 0) >= ENOUGH_RUNS)  # type: ignore[misc]
+            served = f'service_version="{release}"'
+            wait_until(f"traffic of {release}", partial(tasks_reach, stack, ENOUGH_RUNS, served))
         yield stack

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAFFIC = REPOSITORY / "examples" / "stack" / "traffic.py"
 SERVICE = "research-agent"
+CALLS_PER_TASK = 12
 
 WAIT_S = 120.0  # for what must come: generous, because a machine may be slow
 POLL_S = 0.25
@@ -96,9 +98,20 @@ def run_traffic(stack: Stack, folder: Path, *options: str) -> Mapping[str, Mappi
         return traffic.finished()
 
 
+def total(ledger: Mapping[str, Mapping[str, float]], what: str = "emissions_g") -> float:
+    """Return a sum over all traces of a ledger."""
+    return math.fsum(sums[what] for sums in ledger.values())
+
+
+def tasks_reach(stack: Stack, tasks: int, where: str = "") -> bool:
+    """Return whether Prometheus knows of so many tasks, of the series that a selector leaves."""
+    counted = f'sum(carbonspan_spans_total{{carbonspan_outcome="enriched",{where}}})'
+    return (number(stack, counted) or 0.0) >= tasks * CALLS_PER_TASK
+
+
 def number(stack: Stack, expression: str) -> float | None:
     """Return the one value of a PromQL expression, None where it has none."""
-    series: Any = stack.query(expression)
+    series = stack.query(expression)
     assert len(series) <= 1, (expression, series)
     return float(series[0]["value"][1]) if series else None
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from examples.stack.native import Stack
-from tests.stack.running import REPOSITORY, hours_file, number, run_traffic, traces, wait_until
+from tests.stack.running import REPOSITORY, hours_file, number, run_traffic, total, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +27,6 @@ ALONE = {
 }
 GRAMS = "sum(carbon_request_emissions_grams_sum)"
 RUNS = 8
-
-
-def total(ledger: Mapping[str, Mapping[str, float]], what: str = "emissions_g") -> float:
-    return math.fsum(sums[what] for sums in ledger.values())
 
 
 def test_every_configuration_is_among_these() -> None:

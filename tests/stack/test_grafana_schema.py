@@ -10,10 +10,7 @@ as a `TempoQuery`. Required fields count; a field that Grafana does not know is 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dashboards.queries import files, panels
-from examples.stack.native import programs_folder
+from tests.stack.needed import npm_packages, on_the_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,19 +36,7 @@ type Json<T> = T extends string ? `${T}` : T extends number | boolean | null | u
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """Return the folder of the installed packages: into the cache, once for each state of the lock."""
-    npm = shutil.which("npm")
-    if npm is None:
-        reason = "npm is not installed: the dashboards cannot be checked against Grafana's types"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    lock = b"".join(path.read_bytes() for path in sorted(PACKAGES.iterdir()))
-    folder = programs_folder().parent / f"grafana-schema-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not (folder / "node_modules" / "typescript").is_dir():
-        shutil.copytree(PACKAGES, folder, dirs_exist_ok=True)
-        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)  # noqa: S603 - npm
-    return folder / "node_modules"
+    return npm_packages("grafana-schema", sorted(PACKAGES.iterdir())) / "node_modules"
 
 
 class Schema:
@@ -78,7 +63,7 @@ class Schema:
     def errors(self, board: dict[str, Any]) -> list[str]:
         """Return what TypeScript finds wrong with a dashboard."""
         (self._folder / "board.ts").write_text("\n".join(self._source(board)), encoding="utf-8")
-        command = ["node", str(self._typescript), "--pretty", "false"]
+        command = [on_the_path("node"), str(self._typescript), "--pretty", "false"]
         run = subprocess.run(command, cwd=self._folder, check=False, capture_output=True, text=True)  # noqa: S603 - tsc
         return [line for line in run.stdout.splitlines() if "error TS" in line] or ["tsc failed"] * (
             run.returncode != 0

@@ -17,13 +17,13 @@ import requests
 from dashboards.queries import expressions, files
 from examples.stack.native import Stack
 from tests.stack import by_hand
-from tests.stack.running import hours_file, run_traffic, traces, wait_until
+from tests.stack.running import CALLS_PER_TASK, hours_file, run_traffic, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CALLS = 12  # of the agent's in a run
 CYCLE = 4  # runs until each variant has served each cohort
+CYCLE_CALLS = CALLS_PER_TASK * CYCLE
 CYCLES = 2  # the first makes the series, the second is measured
 INTENSITY_G_PER_KWH = {"GB": 120.0, "PL": 660.0}
 WITHIN = 1e-3
@@ -77,11 +77,14 @@ def test_the_figure_on_the_board_moves_by_the_ratio_computed_by_hand(stack: Stac
 
 def on_the_board_g(stack: Stack, release: str) -> float:
     """Return what the overview's first panel says of a release's last cycle, from the rest before it to its end."""
-    begin, end = at_calls(stack, release, CALLS * CYCLE), at_calls(stack, release, CALLS * CYCLE * CYCLES)
+    begin, end = (
+        at_calls(stack, release, CYCLE_CALLS),
+        at_calls(stack, release, CYCLE_CALLS * CYCLES),
+    )
     values = {"environment": release, "__range": f"{round((end - begin) * 1000)}ms"}
     panels = [one for path in files() for one in expressions(path, values) if one.panel == "Carbon per request"]
     assert len(panels) == 1, panels
-    found: Any = stack.query(panels[0].expression, end)
+    found = stack.query(panels[0].expression, end)
     return float(found[0]["value"][1])
 
 
@@ -91,7 +94,7 @@ def at_calls(stack: Stack, release: str, calls: int) -> float:
     points = wait_until(
         f"{calls} calls of {release}", lambda: [at for at, value in history(stack, release) if value == calls]
     )
-    last = calls == CALLS * CYCLE * CYCLES
+    last = calls == CYCLE_CALLS * CYCLES
     assert last or len(points) * STEP_S >= REST_S / 2, f"{release} was not seen at rest"
     return points[0] if last else points[len(points) // 2]
 

@@ -31,7 +31,7 @@ def test_every_question_has_queries_that_are_found_and_says_how_to_read_them() -
 @pytest.mark.parametrize("query", fenced("promql"), ids=str)
 def test_promql_returns_data(stack: Stack, query: Query) -> None:
     def numbers() -> list[float]:
-        return [float(series["value"][1]) for series in stack.query(query.text)]  # type: ignore[index]
+        return [float(series["value"][1]) for series in stack.query(query.text)]
 
     # A rate needs two samples of each series, and a record an evaluation after them.
     values = wait_until(query.where, numbers, within_s=30)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from examples.stack.native import Stack
-from tests.stack.running import Traffic, number, traces, wait_until
+from tests.stack.running import CALLS_PER_TASK, Traffic, number, tasks_reach, total, traces, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def test_sums_agree_three_ways_over_a_restart(
 ) -> None:
     options = ("--runs", str(RUNS), "--pause", "0.05", "--sample", str(share))
     with Stack(tmp_path, rules=()) as stack, Traffic(stack, tmp_path, *options) as traffic:
-        wait_until("half of the tasks", lambda: (number(stack, tasks()) or 0) >= RUNS // 2)
+        wait_until("half of the tasks", lambda: tasks_reach(stack, RUNS // 2))
         before = number(stack, "sum(carbon_request_emissions_grams_sum)") or 0.0
         stack.stop_collector(how)
         time.sleep(DOWN_S)
@@ -71,10 +71,6 @@ def test_sums_agree_three_ways_over_a_restart(
             assert math.isclose(sums, total(exported, what), rel_tol=WITHIN), (attribute, sums, total(exported, what))
 
 
-def tasks() -> str:
-    return 'sum(carbonspan_spans_total{carbonspan_outcome="enriched"}) / 12'
-
-
 def agrees(stack: Stack, expression: str, expected: float) -> None:
     def holds() -> bool:
         return math.isclose(number(stack, expression) or 0.0, expected, rel_tol=WITHIN)
@@ -92,9 +88,5 @@ def whole(stack: Stack, exported: Mapping[str, object]) -> dict[str, dict[str, d
     return found if complete else None
 
 
-def total(ledger: Mapping[str, Mapping[str, float]], what: str) -> float:
-    return math.fsum(sums[what] for sums in ledger.values())
-
-
-# The agent, its six phases, twelve model calls and thirty tool calls.
-SPANS_PER_TASK = 1 + 6 + 12 + 30
+# The agent, its six phases, its model calls and thirty tool calls.
+SPANS_PER_TASK = 1 + 6 + CALLS_PER_TASK + 30

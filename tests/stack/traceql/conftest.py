@@ -25,7 +25,7 @@ ENOUGH_TASKS = 8
 @pytest.fixture(scope="session")
 def grammar() -> Grammar:
     """The grammar, installed once."""
-    return Grammar.of_this_machine()
+    return Grammar()
 
 
 @pytest.fixture(scope="session")

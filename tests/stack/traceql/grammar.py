@@ -4,17 +4,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
-
-from examples.stack.native import programs_folder
+from tests.stack.needed import npm_packages, on_the_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,35 +42,13 @@ class NotTraceQLError(ValueError):
     """The grammar does not know an expression; the message shows where."""
 
 
-def installed(npm: str) -> Path:
-    """Return the folder of the grammar, installed into the cache once for each state of the lock file."""
-    lock = (HERE / "package-lock.json").read_bytes() + (HERE / "parse.mjs").read_bytes()
-    folder = programs_folder().parent / f"traceql-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not (folder / "node_modules" / "@grafana" / "lezer-traceql").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json", "parse.mjs"):
-            shutil.copy(HERE / name, folder)
-        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)  # noqa: S603 - npm
-    return folder
-
-
 class Grammar:
     """Grafana's grammar, to be asked for trees."""
 
-    def __init__(self, node: str, npm: str) -> None:
-        self._command = [node, str(installed(npm) / "parse.mjs")]
-
-    @classmethod
-    def of_this_machine(cls) -> Grammar:
-        """Return it; skip the test where there is no Node, and fail it in CI."""
-        node, npm = shutil.which("node"), shutil.which("npm")
-        if node is None or npm is None:
-            reason = "node and npm are not installed: TraceQL cannot be checked against Grafana's grammar"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-        return cls(node, npm)
+    def __init__(self) -> None:
+        """Install it; skip the test where there is no Node, and fail it in CI."""
+        files = [HERE / name for name in ("package.json", "package-lock.json", "parse.mjs")]
+        self._command = [on_the_path("node"), str(npm_packages("traceql", files) / "parse.mjs")]
 
     def parse(self, expressions: Sequence[str]) -> list[Node]:
         """Return the tree of each expression.

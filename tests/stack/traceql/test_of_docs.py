@@ -34,7 +34,7 @@ def test_traces_and_metrics_tell_the_same_mean_of_each_variant(stack: Stack, gra
     tree = grammar.parse_one(f"{{ {grams} >= 0 }} | avg_over_time({grams}) by ({field})")
     by_traces = evaluate(tree, from_jaeger(stack.jaeger_url, SERVICE)).series
     by_metrics = {
-        (series["metric"][label],): float(series["value"][1])  # type: ignore[index]
+        (series["metric"][label],): float(series["value"][1])
         for series in stack.query(f"sum by ({label}) ({metric}_sum) / sum by ({label}) ({metric}_count)")
     }
     # Traffic goes on between the two questions, and the cohorts of a variant take turns.
