@@ -54,7 +54,7 @@ test-sdks: $(DEV) ## the write-back and the exporter on every OpenTelemetry SDK 
 	@PYTHON=.venv/bin/python sh tests/sdks.sh
 
 instrumentations: $(DEV) ## real clients and frameworks under real instrumentations: each call counted once
-	@PYTHON=.venv/bin/python sh tests/instrumentations/run.sh
+	@PYTHON=.venv/bin/python sh tests/matrix/run.sh
 
 stack-programs: ## build the pinned Collector, Prometheus and Jaeger into a cached folder (needs Go)
 	@sh examples/stack/programs/build.sh

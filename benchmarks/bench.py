@@ -26,9 +26,10 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from carbonspan import CarbonSpanProcessor, estimate
-from carbonspan.enrich import Road
-from carbonspan.settings import Settings
-from carbonspan.telemetry import attributes_of, write
+from carbonspan.core._options import Settings
+from carbonspan.estimate._estimator import Road
+from carbonspan.otel._writeback import write
+from carbonspan.telemetry import attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

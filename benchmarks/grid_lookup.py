@@ -8,11 +8,11 @@ import threading
 import time
 from datetime import datetime, timezone
 
+from carbonspan.core._hours import NS_PER_HOUR, hour_start
+from carbonspan.core.values import Basis, Place, Quality
 from carbonspan.grid import HourStore, HourValue, Resolver
-from carbonspan.grid.chosen import made
-from carbonspan.grid.hours import NS_PER_HOUR, hour_start
-from carbonspan.grid.live import LiveGrid
-from carbonspan.values import Basis, Place, Quality
+from carbonspan.live._chosen import made
+from carbonspan.live._live import LiveGrid
 
 LOOKUPS, REPEATS, ZONES, THREADS = 20_000, 30, 200, 8
 NOW_NS = time.time_ns()

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carbonspan import grid
-from carbonspan.grid.sources import SOURCES
-from carbonspan.settings import OPTIONS
+from carbonspan.core._options import OPTIONS
+from carbonspan.live.sources import SOURCES
 from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS
-from carbonspan.telemetry.attributes import OTHERS
+from carbonspan.telemetry._contract import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs tests/test_sdk_matrix.py on every SDK of the matrix, each in its own environment, then names them.
+# Runs tests/matrix/sdk/test_sdk_matrix.py on every SDK of the matrix, each in its own environment, then names them.
 # 1.32 is the oldest supported, 1.39 the last without `_on_ending`, 1.40 the first with it, 1.42 the last whose spans
 # take items after their end, 1.43 the first whose spans do not.
 set -eu
@@ -27,7 +27,7 @@ for version in ${SDKS:-1.32.1 1.39.1 1.40.0 1.42.1 1.43.0 newest}; do
     echo "== opentelemetry-sdk $installed"
     # opentelemetry-api 1.42 warns about itself when it is imported on Python 3.10 and 3.11.
     "$environment/bin/python" -m pytest -q -W "ignore:SelectableGroups dict interface:DeprecationWarning" \
-        tests/test_sdk_matrix.py
+        tests/matrix/sdk/test_sdk_matrix.py
     tested="$tested $installed"
 done
 echo "tested on opentelemetry-sdk:$tested"

@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from carbonspan import CarbonInstrumentor, CarbonSpanExporter, CarbonSpanProcessor
-from carbonspan.cli.app import app
-from carbonspan.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry.journal import journal
+from carbonspan.cli._app import app
+from carbonspan.otel.exporter import CarbonOTLPSpanExporter
+from carbonspan.telemetry._queue import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

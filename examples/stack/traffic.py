@@ -33,8 +33,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 from carbonspan import CarbonSampler, CarbonSpanProcessor, Counted
-from carbonspan.cli.demo.variants import COHORTS, FLAG_KEY, VARIANTS, Variant
-from carbonspan.cli.demo.workbench import workbench
+from carbonspan.demo._variants import COHORTS, FLAG_KEY, VARIANTS, Variant
+from carbonspan.demo._workbench import workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

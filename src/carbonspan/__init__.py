@@ -4,17 +4,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from carbonspan.estimate import estimate
-from carbonspan.exporter import CarbonSpanExporter
-from carbonspan.footprint import Footprint
-from carbonspan.processor import CarbonSpanProcessor
-from carbonspan.sampler import CarbonSampler
+from carbonspan.core.values import Range
+from carbonspan.estimate.footprint import Footprint
+from carbonspan.otel.exporter import CarbonSpanExporter
+from carbonspan.otel.processor import CarbonSpanProcessor
+from carbonspan.otel.sampler import CarbonSampler
+from carbonspan.runtime import estimate
 from carbonspan.telemetry import Counted
-from carbonspan.values import Range
 from carbonspan.version import __version__
 
 if TYPE_CHECKING:
-    from carbonspan.instrumentor import CarbonInstrumentor
+    from carbonspan.otel.instrumentor import CarbonInstrumentor
 
 __all__ = [
     "CarbonInstrumentor",
@@ -32,7 +32,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # OpenTelemetry's base class for instrumentors takes longer to import than all of carbonspan: only who asks pays.
     if name == "CarbonInstrumentor":
-        from carbonspan.instrumentor import CarbonInstrumentor  # noqa: PLC0415
+        from carbonspan.otel.instrumentor import CarbonInstrumentor  # noqa: PLC0415
 
         return CarbonInstrumentor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 import carbonspan
-from carbonspan.cli.app import app
-from carbonspan.settings import OPTIONS
-from carbonspan.telemetry import Path
+from carbonspan.cli._app import app
+from carbonspan.core._options import OPTIONS
+from carbonspan.otel._writeback import Path
 
 if TYPE_CHECKING:
     import pathlib
@@ -124,12 +124,12 @@ def test_doctor_on_a_disabled_or_older_sdk(monkeypatch: pytest.MonkeyPatch) -> N
     assert any(
         "OTEL_SDK_DISABLED" in p for p in as_json("doctor", env={"OTEL_SDK_DISABLED": "true"}, status=1)["problems"]
     )
-    monkeypatch.setattr("carbonspan.cli.doctor.path", lambda: Path.REBIND_END)
+    monkeypatch.setattr("carbonspan.cli._doctor.path", lambda: Path.REBIND_END)
     assert any("before the exporting processor" in p for p in as_json("doctor", status=1)["problems"])
 
 
 def test_doctor_misses_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.option_values.find_spec", lambda _: None)
+    monkeypatch.setattr("carbonspan.core._option_values.find_spec", lambda _: None)
     problems = as_json("doctor", env={"CARBONSPAN_ENERGY": "ecologits"}, status=1)["problems"]
     assert any("carbonspan[ecologits]" in problem for problem in problems)
 
@@ -151,7 +151,7 @@ def test_doctor_names_a_misspelt_variable() -> None:
 def test_names_and_numbers_are_whole_at_any_width(
     command: tuple[str, ...], name: str, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("carbonspan.cli.app._console", lambda: Console(width=columns))
+    monkeypatch.setattr("carbonspan.cli._app._console", lambda: Console(width=columns))
     text = call(*command).output
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= columns

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from carbonspan.cli import probe
-from carbonspan.cli.app import app
+from carbonspan.cli import _probe as probe
+from carbonspan.cli._app import app
+from carbonspan.core.values import Basis
 from carbonspan.grid import Capabilities
-from carbonspan.grid.cache import HourCache, Key
-from carbonspan.grid.cachefile import SCHEMA
-from carbonspan.grid.cachestate import state_of
-from carbonspan.grid.chosen import Chosen
-from carbonspan.grid.sources.function import FunctionSource
-from carbonspan.values import Basis
-from tests.grid.sources.faults import FaultServer, answer, never, too_many, unused_port
-from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
+from carbonspan.live._chosen import Chosen
+from carbonspan.live.cache._cache import HourCache, Key
+from carbonspan.live.cache._file import SCHEMA
+from carbonspan.live.cache._state import state_of
+from carbonspan.live.sources._function import FunctionSource
+from tests.live.sources.faults import FaultServer, answer, never, too_many, unused_port
+from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from carbonspan.grid.source import GridSource

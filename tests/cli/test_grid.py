@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from carbonspan.cli import curve, hours
-from carbonspan.cli.app import app
-from carbonspan.grid import live
-from tests.grid.sources.faults import FaultServer, answer, never, unused_port
-from tests.grid.sources.speakers import PASSWORD, SPEAKERS, TOKEN
+from carbonspan.cli import _curve as curve, _hours as hours
+from carbonspan.cli._app import app
+from carbonspan.live import _live as live
+from tests.live.sources.faults import FaultServer, answer, never, unused_port
+from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from carbonspan.cli.app import app
-from carbonspan.cli.collector_config import STATEMENTS_FILE, pause_s
-from carbonspan.collector import writing
-from carbonspan.collector.configuration import Maker
-from carbonspan.collector.request import PIPELINES, STATEMENTS, Request
-from carbonspan.settings import Settings
+from carbonspan.cli._app import app
+from carbonspan.cli._collector_config import STATEMENTS_FILE, pause_s
+from carbonspan.collector import _writing as writing
+from carbonspan.collector._configuration import Maker
+from carbonspan.collector._request import PIPELINES, STATEMENTS, Request
+from carbonspan.core._options import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "collector-config"
 WIDEST_BYTES = 500_000

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from carbonspan.cli.app import app
-from carbonspan.collector.configuration import HOURS_AHEAD, Maker
-from carbonspan.collector.request import STATEMENTS, Request
-from carbonspan.grid.hours import NS_PER_HOUR
-from carbonspan.settings import Settings
+from carbonspan.cli._app import app
+from carbonspan.collector._configuration import HOURS_AHEAD, Maker
+from carbonspan.collector._request import STATEMENTS, Request
+from carbonspan.core._hours import NS_PER_HOUR
+from carbonspan.core._options import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ def test_it_goes_on_and_tells_the_collector_only_of_changes(tmp_path: Path, monk
         if len(rounds) == 2:  # as if it had been another one that was written
             output.write_text("", encoding="utf-8")
 
-    monkeypatch.setattr("carbonspan.cli.collector_config.sleep", next_hour)
+    monkeypatch.setattr("carbonspan.cli._collector_config.sleep", next_hour)
     command = [sys.executable, "-c", _COUNTS_SIGHUP]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as collector:  # noqa: S603 - Python
         assert collector.stdout is not None
@@ -115,7 +115,7 @@ def test_a_collector_that_is_not_there_yet_does_not_end_it(tmp_path: Path, monke
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("carbonspan.cli.collector_config.sleep", stop)
+    monkeypatch.setattr("carbonspan.cli._collector_config.sleep", stop)
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     arguments = ["--part", "pipelines", "--output", str(tmp_path / "file"), "--reload-pid", str(gone.pid)]

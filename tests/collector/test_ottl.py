@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.collector import arithmetic, models, ottl, places, statements
+from carbonspan.collector import (
+    _arithmetic as arithmetic,
+    _models as models,
+    _ottl as ottl,
+    _places as places,
+    _statements as statements,
+)
+from carbonspan.counting import _attribution as attribution
 from carbonspan.energy import default_registry
-from carbonspan.energy.tokens import CONTEXT_TOKENS
-from carbonspan.footprint import rates
+from carbonspan.energy._tokens import CONTEXT_TOKENS
+from carbonspan.estimate.footprint import rates
 from carbonspan.grid import Resolver
-from carbonspan.ledger import attribution
 from carbonspan.site import site_of
-from carbonspan.site.places import region_place
+from carbonspan.site._places import region_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

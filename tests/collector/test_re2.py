@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.collector import re2
+from carbonspan.collector import _re2 as re2
+from carbonspan.core._tables import rows
 from carbonspan.energy import default_registry
-from carbonspan.energy.names import normalise
-from carbonspan.energy.registry import EMBEDDING
-from carbonspan.tables import rows
+from carbonspan.energy._names import normalise
+from carbonspan.energy._registry import EMBEDDING
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _WORDS = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from carbonspan.energy import EcoLogitsModel, EnergyModel, TokenModel, ecologits
-from carbonspan.values import J_PER_WH, Role, Usage
+from carbonspan.core.values import J_PER_WH, Role, Usage
+from carbonspan.energy import EcoLogitsModel, EnergyModel, TokenModel, _ecologits as ecologits
 
 if TYPE_CHECKING:
     from types import ModuleType

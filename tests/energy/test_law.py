@@ -8,8 +8,8 @@ import math
 
 import pytest
 
-from carbonspan.energy import law
-from carbonspan.values import Range
+from carbonspan.core.values import Range
+from carbonspan.energy import _law as law
 
 
 def test_a_mixture_of_experts() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.energy.names import normalise
-from carbonspan.energy.patterns import LazyPattern, literal_start
-from carbonspan.tables import rows
+from carbonspan.core._tables import rows
+from carbonspan.energy._names import normalise
+from carbonspan.energy._patterns import LazyPattern, literal_start
 
 PATTERNS = [row["pattern"] for row in rows("energy/coefficients.csv") if row["pattern"]]
 NAMES_FILE = Path(__file__).parent.parent / "data" / "energy" / "model_names.csv"

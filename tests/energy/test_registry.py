@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from carbonspan.energy import Entry, Registry, default_registry, law
-from carbonspan.energy.bounds import reaches, widened
-from carbonspan.energy.coefficients import Coefficients
-from carbonspan.values import Range
+from carbonspan.core.values import Range
+from carbonspan.energy import Entry, Registry, _law as law, default_registry
+from carbonspan.energy._bounds import reaches, widened
+from carbonspan.energy._coefficients import Coefficients
 
 IDS = Path(__file__).parent.parent / "data" / "energy" / "entry_ids.txt"
 
@@ -215,7 +215,7 @@ def test_the_first_pattern_wins() -> None:
 
 
 def test_a_resolved_name_is_remembered_and_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.energy.registry._CACHE_SIZE", 3)
+    monkeypatch.setattr("carbonspan.energy._registry._CACHE_SIZE", 3)
     registry = Registry()
     assert registry.resolve("gpt-4o") is registry.resolve("gpt-4o")
     for number in range(20):

@@ -9,8 +9,8 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core.values import Role, Usage
 from carbonspan.energy import EnergyModel, Registry, TokenModel
-from carbonspan.values import Role, Usage
 
 MODEL = TokenModel()
 

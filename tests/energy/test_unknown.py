@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan.energy import default_registry, law
-from carbonspan.energy.unknown import Size, stated_class, stated_size
+from carbonspan.energy import _law as law, default_registry
+from carbonspan.energy._unknown import Size, stated_class, stated_size
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from carbonspan.energy import TokenModel, default_registry, law
-from carbonspan.energy.bounds import reaches
-from carbonspan.energy.law import CONCURRENCY_EXPONENT, REFERENCE_CONCURRENCY, SERVER_PER_ACCELERATOR
-from carbonspan.values import J_PER_WH, Role, Usage
+from carbonspan.core.values import J_PER_WH, Role, Usage
+from carbonspan.energy import TokenModel, _law as law, default_registry
+from carbonspan.energy._bounds import reaches
+from carbonspan.energy._law import CONCURRENCY_EXPONENT, REFERENCE_CONCURRENCY, SERVER_PER_ACCELERATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

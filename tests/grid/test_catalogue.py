@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from carbonspan.grid import SourceInfo, annual_g_per_kwh, bundled_sources, offline
-from carbonspan.grid.mix import mixes
-from carbonspan.tables import rows
-from carbonspan.values import Basis, Place
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Basis, Place
+from carbonspan.grid import SourceInfo, _offline as offline, annual_g_per_kwh, bundled_sources
+from carbonspan.grid._mix import mixes
 
 LISTED = bundled_sources()
 IDS = {source.id for source in LISTED}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan import tables
+from carbonspan.core import _tables as tables
 
 GRID_TABLES = (
     "aggregates",

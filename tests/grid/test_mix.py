@@ -8,10 +8,10 @@ import math
 
 import pytest
 
-from carbonspan.grid import spread
-from carbonspan.grid.mix import mixes
-from carbonspan.tables import rows
-from carbonspan.values import Basis, Quality, Range
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Basis, Quality, Range
+from carbonspan.grid import _spread as spread
+from carbonspan.grid._mix import mixes
 
 LIFE_CYCLE = Basis.LIFE_CYCLE
 

@@ -8,9 +8,9 @@ import math
 
 import pytest
 
-from carbonspan.grid import load, offline, spread
-from carbonspan.grid.yearly import yearly
-from carbonspan.values import Basis, Place, Quality, Range
+from carbonspan.core.values import Basis, Place, Quality, Range
+from carbonspan.grid import _offline as offline, _spread as spread, load
+from carbonspan.grid._yearly import yearly
 
 LIFE_CYCLE = Basis.LIFE_CYCLE
 CALIFORNIA = Place("azure", "westus", "host", "US-CAL-CISO", "USA", "US")

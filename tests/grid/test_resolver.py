@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.grid import Capabilities, GridSource, HourStore, HourValue, Resolver, spread
-from carbonspan.grid.resolver import _CACHE_SIZE
-from carbonspan.values import Basis, Intensity, Place, Quality, Range
+from carbonspan.core.values import Basis, Intensity, Place, Quality, Range
+from carbonspan.grid import Capabilities, GridSource, HourStore, HourValue, Resolver, _spread as spread
+from carbonspan.grid._resolver import _CACHE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan.grid import spread
-from carbonspan.grid.estimate import percentile
-from carbonspan.tables import rows
-from carbonspan.values import Basis, Range
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Basis, Range
+from carbonspan.grid import _spread as spread
+from carbonspan.grid._estimate import percentile
 
 
 def test_hours_of_a_zone_against_its_mean() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core._hours import hour_index
+from carbonspan.core.values import Basis, Quality
 from carbonspan.grid import HourStore, HourValue
-from carbonspan.grid.hours import hour_index
-from carbonspan.grid.store import MAX_INTENSITY_G_PER_KWH, _renew_locks
-from carbonspan.values import Basis, Quality
+from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH, _renew_locks
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = hour_index(NOON)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Basis, Place
 from carbonspan.grid import annual_g_per_kwh
-from carbonspan.grid.yearly import alternative_zone, cloud_regions, countries, profiles, yearly
-from carbonspan.tables import rows
-from carbonspan.values import Basis, Place
+from carbonspan.grid._yearly import alternative_zone, cloud_regions, countries, profiles, yearly
 
 REGIONS = cloud_regions()
 

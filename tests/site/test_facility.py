@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from carbonspan.site import facility, load, parse_region, regions, site_of
-from carbonspan.site.places import tables
-from carbonspan.tables import rows
-from carbonspan.values import Place, Range
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Place, Range
+from carbonspan.site import _facility as facility, load, parse_region, regions, site_of
+from carbonspan.site._places import tables
 
 FIGURES = rows("sites/pue_wue.csv")
 DRIFT = 1.12  # of PUE - 1 in a year, see data/sites/README.md

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.site.hosts import NO_MATCH, PRIVATE, HostMatch, host_of, match_host
+from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, host_of, match_host
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core.values import Place
 from carbonspan.site import METHODS, Locator, locate
-from carbonspan.site.places import tables
-from carbonspan.values import Place
+from carbonspan.site._places import tables
 
 US_DEFAULT = Place("openai", "US", "provider_default", "", "USA", "US")
 FRANKFURT = {"cloud.region": "eu-central-1", "cloud.provider": "aws"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core.values import Place
 from carbonspan.site import parse_region
-from carbonspan.values import Place
 
 
 @pytest.mark.parametrize(

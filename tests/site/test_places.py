@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan.site.places import area_place, region_place, tables, zone_place, zones
-from carbonspan.values import Place
+from carbonspan.core.values import Place
+from carbonspan.site._places import area_place, region_place, tables, zone_place, zones
 
 REGIONS = sorted(tables().regions)
 

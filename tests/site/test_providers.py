@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan.site.places import area_place
-from carbonspan.site.providers import UNKNOWN, Provider, provider_of
-from carbonspan.tables import rows
+from carbonspan.core._tables import rows
+from carbonspan.site._places import area_place
+from carbonspan.site._providers import UNKNOWN, Provider, provider_of
 
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
 OPENTELEMETRY = [

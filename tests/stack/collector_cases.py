@@ -8,9 +8,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from carbonspan.core._tables import load, rows
 from carbonspan.energy import default_registry
-from carbonspan.site.places import tables
-from carbonspan.tables import load, rows
+from carbonspan.site._places import tables
 from tests.stack.running import REPOSITORY
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
 from carbonspan import CarbonSpanProcessor
-from carbonspan.collector import writing
-from carbonspan.collector.configuration import Maker
-from carbonspan.collector.request import PIPELINES, STATEMENTS, Request
-from carbonspan.settings import Settings
+from carbonspan.collector import _writing as writing
+from carbonspan.collector._configuration import Maker
+from carbonspan.collector._request import PIPELINES, STATEMENTS, Request
+from carbonspan.core._options import Settings
 from examples.stack.native import Guarded, Ports, Stack
 from tests.stack import collector_cases
 from tests.stack.collector_cases import CHAT, SCOPE, Case

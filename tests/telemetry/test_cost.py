@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan import estimate
-from carbonspan.telemetry import cost
+from carbonspan.telemetry import _cost as cost
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from carbonspan.footprint import Footprint
+    from carbonspan.estimate.footprint import Footprint
 
 AT = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 AT_NS = int(AT.timestamp()) * 10**9
@@ -146,7 +146,7 @@ def test_the_memory_of_prices_is_bounded() -> None:
 
 
 def test_without_the_package_there_is_no_list_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carbonspan.telemetry.cost.find_spec", lambda _name: None)
+    monkeypatch.setattr("carbonspan.telemetry._cost.find_spec", lambda _name: None)
     prices = cost.Prices()
     assert (prices.installed, prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True)) == (False, None)
 

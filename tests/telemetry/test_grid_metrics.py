@@ -16,19 +16,20 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from carbonspan import CarbonSpanProcessor
-from carbonspan.grid import HourStore, HourValue, live
-from carbonspan.grid.hours import hour_start
-from carbonspan.grid.in_use import Present
+from carbonspan.core._hours import hour_start
+from carbonspan.core.values import Basis, Quality
+from carbonspan.grid import HourStore, HourValue
 from carbonspan.grid.source import GridError
+from carbonspan.live import _live as live
+from carbonspan.live._in_use import Present
 from carbonspan.telemetry import GRID_METRICS
-from carbonspan.telemetry.grid_metrics import MAX_ZONES, OUTCOMES, GridMetrics
-from carbonspan.values import Basis, Quality
-from tests.grid.live.loopback import NOON, WAIT_S, FakeClock, Loopback, LoopbackSource
+from carbonspan.telemetry._grid_metrics import MAX_ZONES, OUTCOMES, GridMetrics
+from tests.live.loopback import NOON, WAIT_S, FakeClock, Loopback, LoopbackSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from carbonspan.grid.in_use import InUse
+    from carbonspan.live._in_use import InUse
 
 REFRESHES, AGE, INTENSITY = (metric.name for metric in GRID_METRICS)
 

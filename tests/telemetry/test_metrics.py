@@ -23,8 +23,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from carbonspan import CarbonSampler, CarbonSpanExporter, CarbonSpanProcessor, estimate
 from carbonspan.telemetry import LABELS, METRICS
-from carbonspan.telemetry.journal import journal
-from carbonspan.telemetry.labels import MAX_SERIES, MAX_VALUES, OTHER, Labels
+from carbonspan.telemetry._labels import MAX_SERIES, MAX_VALUES, OTHER, Labels
+from carbonspan.telemetry._queue import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

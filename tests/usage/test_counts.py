@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.usage.counts import MAX_TOKENS, NOTHING, Raw, Reading, _settled, count, settle
+from carbonspan.usage._counts import MAX_TOKENS, NOTHING, Raw, Reading, _settled, count, settle
 
 UNKNOWN = Reading()
 INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)

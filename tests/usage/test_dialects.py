@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from carbonspan.tables import load
-from carbonspan.usage import dialects, operations
+from carbonspan.core._tables import load
+from carbonspan.usage import _dialects as dialects, _operations as operations
 
 
 def test_ids_and_scopes_are_unique_and_sourced() -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.usage.embedded import parse
+from carbonspan.usage._embedded import parse
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.usage.providers import canonical, inferred
+from carbonspan.usage._providers import canonical, inferred
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from carbonspan import usage
-from carbonspan.usage import dialects, reader
-from carbonspan.usage.counts import MAX_TOKENS
-from carbonspan.values import Role, Usage
+from carbonspan.core.values import Role, Usage
+from carbonspan.usage import _dialects as dialects, _reader as reader
+from carbonspan.usage._counts import MAX_TOKENS
 
 SPANS = Path(__file__).parents[1] / "data" / "spans"
 GEN_AI = "opentelemetry.instrumentation.genai.openai"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan import usage
-from carbonspan.usage import reader, shapes
-from carbonspan.usage.dialects import DIALECTS, MARKERS, choose
+from carbonspan.usage import _reader as reader, _shapes as shapes
+from carbonspan.usage._dialects import DIALECTS, MARKERS, choose
 
 if TYPE_CHECKING:
-    from carbonspan.values import Usage
+    from carbonspan.core.values import Usage
 
 SPANS = [
     (json.loads(line)["scope"], json.loads(line)["attributes"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from carbonspan.cli.demo.server import LoopbackServer
+from carbonspan.demo._server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     """Run the command; exits 2 with one line where the extra `cli` is missing."""
     try:
-        from carbonspan.cli.app import app  # noqa: PLC0415 - click and rich are an extra
+        from carbonspan.cli._app import app  # noqa: PLC0415 - click and rich are an extra
     except ModuleNotFoundError as error:
         if error.name not in {"click", "rich"}:
             raise

@@ -5,14 +5,14 @@
 Energy is IT level (accelerator, host, idle machines), before the facility's overhead: multiply by PUE once, elsewhere.
 """
 
-from carbonspan.energy import law
-from carbonspan.energy.checked import CheckedModel
-from carbonspan.energy.coefficients import Coefficients
-from carbonspan.energy.ecologits import EcoLogitsModel
+from carbonspan.energy import _law as law
+from carbonspan.energy._checked import CheckedModel
+from carbonspan.energy._coefficients import Coefficients
+from carbonspan.energy._ecologits import EcoLogitsModel
+from carbonspan.energy._names import normalise
+from carbonspan.energy._registry import Entry, Registry, default_registry
+from carbonspan.energy._tokens import Charge, TokenModel
 from carbonspan.energy.model import EnergyModel
-from carbonspan.energy.names import normalise
-from carbonspan.energy.registry import Entry, Registry, default_registry
-from carbonspan.energy.tokens import Charge, TokenModel
 
 __all__ = [
     "Charge",

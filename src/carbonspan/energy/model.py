@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from carbonspan.values import Energy, Usage
+    from carbonspan.core.values import Energy, Usage
 
 
 class EnergyModel(Protocol):

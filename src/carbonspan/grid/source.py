@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from carbonspan.values import Basis, Quality
+    from carbonspan.core.values import Basis, Quality
 
 
 @dataclass(frozen=True, slots=True)

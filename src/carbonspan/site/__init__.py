@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an inference ran, and what that facility adds: provider, host, attributes -> region -> zone, PUE, WUE."""
 
-from carbonspan.site.facility import RegionInfo, load, regions, site_of
-from carbonspan.site.hosts import Names
-from carbonspan.site.locate import METHODS, Locator, calls, locate
-from carbonspan.site.parse import parse_region
+from carbonspan.site._facility import RegionInfo, load, regions, site_of
+from carbonspan.site._hosts import Names
+from carbonspan.site._locate import METHODS, Locator, calls, locate
+from carbonspan.site._parse import parse_region
 
 __all__ = ["METHODS", "Locator", "Names", "RegionInfo", "calls", "load", "locate", "parse_region", "regions", "site_of"]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out: the names of attributes, and how they get onto a span."""
 
-from carbonspan.telemetry.attributes import (
+from carbonspan.telemetry._contract import (
     ATTRIBUTES,
     TASK,
     Attribute,
@@ -14,11 +14,10 @@ from carbonspan.telemetry.attributes import (
     task_attributes,
     writer,
 )
-from carbonspan.telemetry.books import Books, Counted
-from carbonspan.telemetry.grid_metrics import GRID_METRICS
-from carbonspan.telemetry.metric import Metric
-from carbonspan.telemetry.metrics import LABELS, METRICS
-from carbonspan.telemetry.writeback import Path, facts, path, read, replace, write
+from carbonspan.telemetry._grid_metrics import GRID_METRICS
+from carbonspan.telemetry._metric import Metric
+from carbonspan.telemetry._metrics import LABELS, METRICS
+from carbonspan.telemetry._recorder import Books, Counted
 
 __all__ = [
     "ATTRIBUTES",
@@ -31,16 +30,10 @@ __all__ = [
     "Counted",
     "Level",
     "Metric",
-    "Path",
     "attributes_of",
     "cached_attributes",
-    "facts",
     "marked",
-    "path",
-    "read",
-    "replace",
     "role_attributes",
     "task_attributes",
-    "write",
     "writer",
 ]

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from carbonspan.usage.dialects import MARKERS
-from carbonspan.usage.reader import counts_of, read
-from carbonspan.usage.shapes import Case, Shape, memorable, shape_of
+from carbonspan.usage._dialects import MARKERS
+from carbonspan.usage._reader import counts_of, read
+from carbonspan.usage._shapes import Case, Shape, memorable, shape_of
 
 __all__ = ["MARKERS", "Case", "Shape", "counts_of", "memorable", "read", "shape_of"]

@@ -1,0 +1,180 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""`carbonspan collector-config`: what it takes, and when it makes a configuration anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from time import sleep, time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from carbonspan.collector import _writing as writing
+from carbonspan.collector._request import PARTS, WHOLE, Request
+from carbonspan.core._options import Settings, check_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from carbonspan.collector._configuration import Maker
+
+UNCHANGED = 3
+"""The exit status where the file holds the configuration already: nothing needs to be told."""
+
+STATEMENTS_FILE = "${env:STATEMENTS_FILE:-collector-config/enrichment/statements.yaml}"
+_MINUTES_PER_HOUR = 60
+_AFTER_THE_HOUR_S = 20.0  # sources publish an hour when it has begun
+MAX_TIMEOUT_S = 300.0
+
+
+def _setting(flag: str, keyword: str, meaning: str) -> Callable[..., Any]:
+    return click.option(flag, keyword, default=None, help=f"{meaning} [CARBONSPAN_{keyword.upper()}]")
+
+
+@click.command("collector-config")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write. Default: standard output."
+)
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default=WHOLE,
+    show_default=True,
+    help="All in one file; or the statements (they change by the hour) and the pipelines around them, a file each.",
+)
+@click.option(
+    "--statements-file",
+    default=STATEMENTS_FILE,
+    show_default=True,
+    metavar="PATH",
+    help="Of the pipelines: where the Collector finds the statements.",
+)
+@click.option(
+    "--cover",
+    "covered",
+    multiple=True,
+    metavar="REGION",
+    help="A cloud region the tables hold, such as aws:eu-west-1. Repeatable. Default: every one. "
+    "The hours of live sources are those of these.",
+)
+@click.option("--model", "names", multiple=True, metavar="NAME", help="A model's name to know by itself. Repeatable.")
+@_setting("--region", "region", "Where models run if a span does not say.")
+@_setting("--regions", "regions", "provider=region or model=region pairs, for certain.")
+@_setting("--self-hosted", "self_hosted", "Providers and hosts on the machines the telemetry comes from.")
+@_setting("--pue", "pue", "Power usage effectiveness, where you know it.")
+@_setting("--models", "models", "Your own models: JSON, or the path of a JSON file.")
+@_setting("--basis", "basis", "life-cycle, direct or marginal.")
+@_setting("--grid", "grid", "Live sources, in order of preference.")
+@_setting("--attributes", "attributes", "minimal, standard or full.")
+@_setting("--flags", "flags", "Feature flags that become labels of the metrics.")
+@_setting("--cohorts", "cohorts", "Span attributes that become labels of the metrics.")
+@click.option("--metrics/--no-metrics", default=None, help="Whether metrics are made too. [CARBONSPAN_METRICS]")
+@click.option(
+    "--every",
+    "every_minutes",
+    type=click.IntRange(1, _MINUTES_PER_HOUR),
+    default=None,
+    metavar="MINUTES",
+    help="Go on, and make it anew at each full hour and these minutes apart.",
+)
+@click.option(
+    "--reload-pid",
+    default=None,
+    metavar="PID|FILE",
+    help="Tell this Collector (SIGHUP) whenever the file has changed. Needs --output.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, MAX_TIMEOUT_S),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for live sources.",
+)
+def collector_config(
+    *,
+    output: Path | None,
+    part: str,
+    statements_file: str,
+    covered: tuple[str, ...],
+    names: tuple[str, ...],
+    every_minutes: int | None,
+    reload_pid: str | None,
+    timeout_s: float,
+    **options: Any,
+) -> None:
+    """Write a Collector configuration that puts the estimate on spans of services that are not Python.
+
+    It is made from the same registry, tables and live hours as the processor's. Each option has the environment
+    variable that is named beside it. Exits 0 where the file was written, 3 where it holds the same already.
+    """
+    if output is None and (every_minutes or reload_pid):
+        raise click.UsageError("--every and --reload-pid need --output: the file the Collector reads")
+    from carbonspan.collector._configuration import Maker  # noqa: PLC0415 - not the time of every other command
+
+    try:
+        check_environment(os.environ, options)
+        settings = Settings.resolve({key: value for key, value in options.items() if value is not None}, os.environ)
+        maker = Maker(settings, Request(part, statements_file, covered, names, timeout_s))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        _run(maker, output, reload_pid, every_minutes)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        maker.close()
+
+
+def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minutes: int | None) -> None:
+    if output is None:
+        click.echo(_made(maker), nl=False)
+        return
+    changed = _write(maker, output)
+    if every_minutes is None:
+        if changed and reload_pid:
+            writing.reload(reload_pid)
+        if not changed:
+            sys.exit(UNCHANGED)
+        return
+    untold = changed
+    while True:
+        # From here on nothing ends it: a disk may be full for a while, and a Collector down for an upgrade.
+        if untold and reload_pid:
+            untold = not _tried("--reload-pid", lambda: writing.reload(reload_pid))
+        sleep(pause_s(time(), every_minutes))
+        untold = bool(_tried("--output", lambda: _write(maker, output))) or untold
+
+
+def _made(maker: Maker) -> str:
+    made = maker.make()
+    for problem in made.problems:
+        click.echo(f"carbonspan: {problem}", err=True)
+    return made.content
+
+
+def _write(maker: Maker, output: Path) -> bool:
+    changed = writing.write(output, _made(maker))
+    click.echo(f"{output}: {'written' if changed else 'unchanged'}", err=True)
+    return changed
+
+
+def _tried(option: str, what: Callable[[], int]) -> int:
+    """Return what something returns, 0 where it fails, and say so."""
+    try:
+        return what()
+    except (ValueError, OSError) as error:
+        named = str(error) if option in str(error) else f"{option}: {error}"
+        click.echo(f"carbonspan: {named}", err=True)
+        return 0
+
+
+def pause_s(now_s: float, every_minutes: int) -> float:
+    """Return how long to wait: to the next of the minutes counted from the full hour, and a little."""
+    apart_s = every_minutes * 60.0
+    hour_s = now_s - now_s % 3600.0
+    next_s = min(hour_s + ((now_s - hour_s) // apart_s + 1) * apart_s, hour_s + 3600.0)
+    return next_s - now_s + _AFTER_THE_HOUR_S

@@ -1,0 +1,110 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""A configuration of the Collector made from settings, the registry and the grid, hour by hour."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from carbonspan import grid, site
+from carbonspan.collector import _pipelines as pipelines, _statements as statements, _tables as tables
+from carbonspan.collector._request import PIPELINES, WHOLE
+from carbonspan.core._hours import NS_PER_HOUR
+from carbonspan.estimate._estimator import live_grid, resolver_of
+from carbonspan.live._chosen import BUNDLED
+from carbonspan.site._places import tables as place_tables
+
+if TYPE_CHECKING:
+    from carbonspan.collector._request import Request
+    from carbonspan.core._options import Settings
+
+HOURS_BACK, HOURS_AHEAD = 6, grid.STALE_HOURS + 1
+"""Hours of live zones that the tables hold around the present one: late spans find their own, and where no new tables
+come the last known hour is used, as stale, for as long as the processor would use it."""
+
+
+class Made(NamedTuple):
+    """What was made."""
+
+    content: str
+    problems: list[str]
+
+
+class Maker:
+    """Makes configurations under one set of settings, and keeps live sources open in between."""
+
+    def __init__(self, settings: Settings, request: Request) -> None:
+        """Check the request.
+
+        Raises:
+            ValueError: a region is unknown, or live hours are wanted and no region is named; the message says what is
+                allowed.
+        """
+        site.load()
+        grid.load()
+        self._settings, self._request = settings, request
+        self._regions = _covered(request.covered)
+        if settings.energy != "carbonspan":
+            raise ValueError("option 'energy' is not 'carbonspan'; allowed: that one, the Collector has no other")
+        wanted = request.part != PIPELINES and settings.grid != (BUNDLED,)
+        if wanted and not request.covered:
+            raise ValueError(
+                "live sources are asked for the hours of named regions; allowed: --cover REGION, once or more, such as "
+                "--cover aws:eu-west-1, or --grid bundled"
+            )
+        self._live = live_grid(settings) if wanted else None
+
+    def make(self, now_s: float | None = None) -> Made:
+        """Return the configuration of this hour, and what is wrong with live sources.
+
+        Args:
+            now_s: Seconds since 1970; by default the clock's.
+        """
+        settings, request = self._settings, self._request
+        if request.part == PIPELINES:
+            return Made(_text(pipelines.configuration(settings, request.statements_file)), [])
+        problems = self._fetch()
+        resolver = resolver_of(settings, self._live)
+        hour = int((time.time() if now_s is None else now_s) * 1e9) // NS_PER_HOUR
+        hours = range(hour - HOURS_BACK, hour + HOURS_AHEAD + 1) if self._live else range(0)
+        made = tables.build(settings, resolver, self._regions, request.models, hours)
+        lines = pipelines.groups(statements.groups(settings, made))
+        if request.part == WHOLE:
+            lines = pipelines.configuration(settings, lines)
+        return Made(_text(lines), problems)
+
+    def _fetch(self) -> list[str]:
+        if self._live is None:
+            return []
+        report = self._live.prefetch(self._request.covered, self._request.timeout_s)
+        problems = list(report.problems())
+        if not report.complete:
+            problems.append(
+                f"not all sources answered within {self._request.timeout_s:g} s: a larger --timeout, or later"
+            )
+        return problems
+
+    def close(self) -> None:
+        """End what asks live sources."""
+        if self._live is not None:
+            self._live.close()
+
+
+_ABOUT = "# Made by `carbonspan collector-config`: docs/collector-enrichment.md."
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join([_ABOUT, *lines]).rstrip() + "\n"
+
+
+def _covered(names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return list(place_tables().regions)
+    places = [site.parse_region(name) for name in names]
+    strange = [name for name, place in zip(names, places, strict=True) if place.region not in place_tables().regions]
+    if strange:
+        raise ValueError(
+            f"--cover {strange[0]!r}; allowed: a cloud region, such as aws:eu-west-1 (`carbonspan regions`)"
+        )
+    return [place.region for place in places]

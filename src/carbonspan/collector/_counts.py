@@ -1,0 +1,147 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The counts of a span turned into whole, consistent numbers: `usage/counts.py` as statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from carbonspan.collector._dialects import VERCEL, alike, of
+from carbonspan.collector._ottl import any_of, attribute, first, matches, name, put, text
+from carbonspan.usage._counts import MAX_TOKENS
+from carbonspan.usage._dialects import DIALECTS
+from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
+
+if TYPE_CHECKING:
+    from carbonspan.usage._dialects import Source
+
+ENCODING = "encoding"
+"""The role of an inference whose output need not be reported."""
+
+FIELDS = ("in", "out", "read", "written", "think", "total")
+_SLOTS = ("input", "output", "cached", "cache_write", "reasoning", "total")
+_WORDS = {True: "yes", False: "no", None: ""}
+"""What a total includes, as the statements note it; `""` where arithmetic decides."""
+
+
+def counted() -> str:
+    """Return the condition that a span has a count of either side, or a total."""
+    return f"{name('in')} != nil or {name('out')} != nil or {name('total')} != nil"
+
+
+def counts() -> list[str]:
+    """Return the statements that take the counts off a span, as it has them, and tell how they are to be read."""
+    steps: list[str] = []
+    none = " and ".join(f"{name(field)} == nil" for field in ("in", "out", "total"))
+    for one in alike("sources"):
+        plainly = [source for source in one.sources if not source.attribute]
+        for at, source in enumerate(plainly):
+            where = of(one, "sources") + (f" and {none}" if at else "")
+            if source.tokens.requires:
+                where += f" and {first(map(attribute, source.tokens.requires))} != nil"
+            if at == 0 and not source.tokens.requires:
+                there = where
+            else:  # told once, for its fields fill one after another
+                there = f"{name('set')} == true"
+                steps += [put(name("set"), "false"), put(name("set"), "true", where)]
+            for field, slot in zip(FIELDS, _SLOTS, strict=True):
+                keys = getattr(source.tokens, slot)
+                if keys:
+                    steps.append(put(name(field), first(map(attribute, keys)), there))
+            steps += _reading(source, there if len(plainly) == 1 else f"{there} and ({counted()})")
+    return [*steps, *_details()]
+
+
+def _reading(source: Source, where: str) -> list[str]:
+    """Return the statements that note what the totals of a set include: yes, no, or `""` where arithmetic decides."""
+    steps: list[str] = []
+    for field, key in (("input_includes_cache", "ic"), ("output_includes_reasoning", "ir")):
+        usual = getattr(source.default, field)
+        steps.append(put(name(key), text(_WORDS[usual]), where))
+        exceptions = {key: getattr(reading, field) for key, reading in source.by_provider.items()}
+        for value in (True, False, None):
+            providers = [key for key, other in exceptions.items() if other is value and value is not usual]
+            if providers:
+                steps.append(
+                    put(name(key), text(_WORDS[value]), f"{where} and {matches(name('provider'), any_of(providers))}")
+                )
+    return steps
+
+
+def _details() -> list[str]:
+    """Return the statements that fill what a set lacks from the object that the Vercel AI SDK keeps it in."""
+    steps: list[str] = []
+    for source in next(one for one in DIALECTS if one.id == VERCEL).details:
+        path = attribute(source.attribute)
+        steps.append(
+            put(name("object"), f"ParseJSON({path})", f"{name('dialect')} == {text(VERCEL)} and IsString({path})")
+        )
+        for field, keys in (("read", source.tokens.cached), ("written", source.tokens.cache_write)):
+            for key in keys:
+                inner = name("object") + "".join(f"[{text(part)}]" for part in key.split("."))
+                steps.append(
+                    put(name(field), inner, f"{name('object')} != nil and {name(field)} == nil and {inner} != nil")
+                )
+    return steps
+
+
+def settled() -> list[str]:
+    """Return the statements that make whole, consistent numbers of the counts, and set `ok` where there are any."""
+    n = {key: name(key) for key in (*FIELDS, "bad", "cache", "ic", "ir", "role", "ok")}
+    steps = [put(n["bad"], "false")]
+    for field in FIELDS:
+        value = n[field]
+        impossible = f"not IsInt({value}) or {value} < 0 or {value} > {MAX_TOKENS}"
+        # Integral doubles are taken: JavaScript has no integers.
+        steps.append(
+            put(
+                value,
+                f"Int({value})",
+                f"IsDouble({value}) and {value} >= 0.0 and {value} <= {MAX_TOKENS} and Int({value}) == {value}",
+            )
+        )
+        primary = field in {"in", "out"}
+        steps.append(
+            put(n["bad"] if primary else value, "true" if primary else "nil", f"{value} != nil and ({impossible})")
+        )
+    both = f"{n['in']} != nil and {n['out']} != nil"
+    thoughts = matches(name("provider"), any_of(sorted(TOTAL_INCLUDES_THOUGHTS)))
+    steps += [
+        put(n["out"], "0", f"{n['out']} == nil and {n['role']} == {text(ENCODING)}"),
+        put(
+            n["in"],
+            f"{n['total']} - {n['out']}",
+            f"{n['in']} == nil and {n['out']} != nil and {n['total']} != nil and {n['total']} >= {n['out']}",
+        ),
+        put(
+            n["out"],
+            f"{n['total']} - {n['in']}",
+            f"{n['out']} == nil and {n['in']} != nil and {n['total']} != nil and {n['total']} >= {n['in']}",
+        ),
+        put(n["ok"], "false"),
+        put(n["ok"], "true", f"{n['bad']} == false and {both}"),
+        put(n["cache"], "0"),
+        put(n["cache"], f"{n['cache']} + {n['read']}", f"{n['ok']} == true and {n['read']} != nil"),
+        put(n["cache"], f"{n['cache']} + {n['written']}", f"{n['ok']} == true and {n['written']} != nil"),
+        put(
+            n["in"],
+            f"{n['in']} + {n['cache']}",
+            f'{n["cache"]} > 0 and ({n["ic"]} == "no" or {n["cache"]} > {n["in"]} or '
+            f'({n["ic"]} == "" and {n["total"]} != nil and {n["total"]} == {n["in"]} + {n["out"]} + {n["cache"]}))',
+        ),
+        put(
+            n["out"],
+            f"{n['out']} + {n['think']}",
+            f"{n['ok']} == true and {n['think']} != nil and {n['think']} > 0 and "
+            f'({n["ir"]} == "no" or ({n["think"]} > {n["out"]} and ({n["ir"]} == "" or {thoughts})))',
+        ),
+        put(
+            n["out"],
+            f"{n['total']} - {n['in']}",
+            f"{n['ok']} == true and {n['total']} != nil and {n['total']} > {n['in']} + {n['out']} and "
+            f"{n['role']} != {text(ENCODING)} and {thoughts}",
+        ),
+        put(n["think"], n["out"], f"{n['ok']} == true and {n['think']} != nil and {n['think']} > {n['out']}"),
+        put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
+    ]
+    return steps

@@ -1,0 +1,273 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo shows: a trace as a tree, the variants side by side, and how to read both.
+
+Colours are the terminal's own, so that they fit dark and light themes; nothing is said by colour alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich import box
+from rich.constrain import Constrain
+from rich.panel import Panel
+from rich.text import Text
+
+from carbonspan.core._numbers import digits
+from carbonspan.demo._columns import Column, Row, aligned
+from carbonspan.demo._variants import AGENT, ENTERPRISE, FLAG_KEY, FRONTIER, RIGHT_SIZED, VARIANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console, RenderableType
+
+    from carbonspan.core.values import Range
+    from carbonspan.demo._result import Amounts, Call, DemoResult, Export, Phase, Run
+
+_WIDTH = 104  # wider is harder to read, not fuller
+_BAR_CELLS = 10
+_QUIET = "dim"
+_CENTRAL = "bold green"
+
+_NOTES = {
+    "Estimates, not measurements.": (
+        "Providers publish no energy per call. gCO2e is operational plus embodied, location-based; Wh is at the "
+        "facility. Sums take model calls alone; the agent, its phases and its tools add nothing of their own."
+    ),
+    "low{dash}high": (
+        "is what the unknowns allow: model size, grid, facility. In a sum, lows and highs are added, as calls of one "
+        "class err the same way. A closed small model's high is wide: its size is not disclosed, it may be large. "
+        "So the variants' bounds may overlap; the ratio compares central values."
+    ),
+    "ev.": (
+        "is how good the evidence for a model's energy is: A measured by you, B measured on open weights, C a law on "
+        "open weights, D a closed model with a size prior, E the default of its class."
+    ),
+    "where": (
+        "is the provider's usual geography and how its grid is known, as these spans name no region. One that is set "
+        "or on the span narrows the bounds."
+    ),
+    "cached": (
+        "is input read from a prompt cache; {dash} where the span does not say, which is unknown, not none, and lowers "
+        "the low bound. g avoided is what reading it from the cache did not emit."
+    ),
+    "Less carbon is half of the question:": (
+        "whether the answers are as good is yours to judge. Method: docs/methodology.md"
+    ),
+}
+
+
+class _Signs(NamedTuple):
+    fork: str
+    last: str
+    through: str
+    dash: str
+    times: str
+    full: str
+    empty: str
+    rule: str
+    box: box.Box
+
+
+_UNICODE = _Signs("├─ ", "└─ ", "│  ", "–", "×", "█", "░", "─", box.ROUNDED)
+_ASCII = _Signs("|- ", "`- ", "|  ", "-", "x", "#", ".", "-", box.ASCII)
+
+
+def header(console: Console) -> RenderableType:
+    """Return what is about to happen, in a few lines."""
+    text = Text.assemble(
+        ("A customer-research agent runs four times: ", "bold"),
+        f"feature flag {FLAG_KEY} at {VARIANTS[0].name} ({VARIANTS[0].says}) and at {VARIANTS[1].name} "
+        f"({VARIANTS[1].says}), for free and for enterprise users.\n",
+        "The OpenAI and Anthropic SDKs and their OpenTelemetry instrumentations are real. The APIs are a server on "
+        "loopback: no key is used, no model is called, nothing leaves this machine unless you set an OTLP endpoint. "
+        "Token counts are that server's; the estimates on them are carbonspan's.",
+    )
+    return Panel(
+        text,
+        title=Text("carbonspan demo", _CENTRAL),
+        title_align="left",
+        border_style="green",
+        box=_signs(console).box,
+        width=_width(console),
+    )
+
+
+def report(result: DemoResult, console: Console) -> Iterator[RenderableType]:
+    """Yield everything that is shown once the agent has run."""
+    shown = result.run_of(RIGHT_SIZED.name, ENTERPRISE.name)
+    for title, body in (
+        (f"One trace of four: {shown.variant}, {shown.cohort}", _trace(shown, console)),
+        (f"Where the variants differ: gCO2e per phase, {ENTERPRISE.name}", _phases(result, console)),
+        ("What the flag does, per cohort (one run each)", _comparison(result, console)),
+        ("How to read this", _notes(console)),
+    ):
+        yield Text()
+        yield _section(title, console)
+        yield body
+    yield Text()
+    yield _closing(result)
+
+
+def _trace(run: Run, console: Console) -> RenderableType:
+    signs = _signs(console)
+    columns = (
+        Column("in", gives_way=3),
+        Column("cached", gives_way=4),
+        Column("out", gives_way=2),
+        Column("Wh"),
+        Column("gCO2e"),
+        Column(f"low{signs.dash}high"),
+        Column("g/kWh", gives_way=5),
+        Column("where", right=False, gives_way=6),
+        Column("ev.", right=False, gives_way=7),
+    )
+    rows = [Row(Text(f"invoke_agent {AGENT}", "bold"), _cells(run.amounts, signs, "bold"))]
+    for phase in run.phases:
+        is_last = phase is run.phases[-1]
+        label = Text.assemble((signs.last if is_last else signs.fork, _QUIET), phase.name)
+        rows.append(Row(label, _cells(phase.amounts, signs) if len(phase.calls) > 1 else ()))
+        guide = "   " if is_last else signs.through
+        for call in phase.calls:
+            branch = guide + (signs.last if call is phase.calls[-1] and not phase.tools else signs.fork)
+            label = Text.assemble((branch, _QUIET), "chat ", (call.model, "cyan"))
+            rows.append(Row(label, _cells(call.amounts, signs, call=call)))
+        if phase.tools:
+            rows.append(Row(Text(guide + signs.last + _tools(phase), _QUIET)))
+    return aligned(columns, rows, heading="span", width=_width(console))
+
+
+def _tools(phase: Phase) -> str:
+    names = ", ".join(f"{count} {name}" for name, count in phase.tools.items())
+    return f"{sum(phase.tools.values())} execute_tool: {names}"
+
+
+def _cells(amounts: Amounts, signs: _Signs, style: str = "", call: Call | None = None) -> list[Text]:
+    known = amounts.estimated_calls > 0
+    unreported = call is not None and not call.cache_reported
+    return [
+        Text(f"{amounts.input_tokens:,}", style),
+        Text(signs.dash if unreported else f"{amounts.cached_tokens:,}", style),
+        Text(f"{amounts.output_tokens:,}", style),
+        Text(digits(amounts.energy_wh.central) if known else "?", style),
+        Text(digits(amounts.emissions_g.central) if known else "?", _CENTRAL if style else "green"),
+        Text(_bounds(amounts.emissions_g, signs) if known else "?", style),
+        Text(f"{call.intensity_g_per_kwh:.0f}" if call and call.intensity_g_per_kwh is not None else ""),
+        Text(f"{call.region} {call.quality}".strip() if call else ""),
+        Text(call.evidence if call else ""),
+    ]
+
+
+def _phases(result: DemoResult, console: Console) -> RenderableType:
+    signs = _signs(console)
+    sides = [result.run_of(variant.name, ENTERPRISE.name).phases for variant in VARIANTS]
+    most = max(phase.amounts.emissions_g.central for side in sides for phase in side)
+    columns = [
+        column for variant in VARIANTS for column in (Column(variant.name), Column("", right=False, gives_way=1))
+    ]
+    rows = []
+    for at, pair in enumerate(zip(*sides, strict=True)):
+        cells = []
+        for phase in pair:
+            grams = phase.amounts.emissions_g.central
+            cells.append(Text(digits(grams), "green"))
+            bar = _bar(grams / most if most else 0.0, signs)
+            cells.append(Text.assemble((bar, "green"), " ", (phase.calls[0].model, "cyan")))
+        rows.append(Row(Text(pair[0].name), cells))
+        base, other = (phase.amounts for phase in pair)
+        if other.cached_tokens < base.cached_tokens and other.emissions_g.central > base.emissions_g.central:
+            why = f"more, not less: {sides[0][at - 1].name} filled another model's prompt cache"
+            rows.append(Row(Text(f"{signs.last}{why}", _QUIET)))
+    return aligned(columns, rows, heading="phase", width=_width(console))
+
+
+def _comparison(result: DemoResult, console: Console) -> RenderableType:
+    signs = _signs(console)
+    columns = (
+        Column("variant", right=False),
+        Column("calls", gives_way=2),
+        Column("tokens", gives_way=4),
+        Column("Wh"),
+        Column("gCO2e"),
+        Column(f"low{signs.dash}high"),
+        Column("mL water", gives_way=5),
+        Column("g avoided", gives_way=6),
+        Column("ratio"),
+        Column("", right=False, gives_way=7),
+    )
+    rows = []
+    for cohort in dict.fromkeys(run.cohort for run in result.runs):
+        base = result.run_of(FRONTIER.name, cohort).amounts.emissions_g.central
+        for variant in VARIANTS:
+            amounts = result.run_of(variant.name, cohort).amounts
+            share = amounts.emissions_g.central / base if base else 0.0
+            cells = (
+                Text(variant.name),
+                Text(f"{amounts.model_calls}"),
+                Text(f"{amounts.input_tokens + amounts.output_tokens:,}"),
+                Text(digits(amounts.energy_wh.central)),
+                Text(digits(amounts.emissions_g.central), _CENTRAL),
+                Text(_bounds(amounts.emissions_g, signs)),
+                Text(digits(amounts.water_ml)),
+                Text(digits(amounts.avoided_g)),
+                Text(f"{share:.2f}{signs.times}", "bold"),
+                Text(_bar(share, signs, cells=6), "green"),
+            )
+            rows.append(Row(Text(cohort if variant is VARIANTS[0] else ""), cells))
+    return aligned(columns, rows, heading="cohort", width=_width(console))
+
+
+def _notes(console: Console) -> RenderableType:
+    dash = _signs(console).dash
+    text = Text("\n").join(
+        Text.assemble((f"{lead.format(dash=dash)} ", "bold"), rest.format(dash=dash)) for lead, rest in _NOTES.items()
+    )
+    return Constrain(text, _width(console))
+
+
+def _closing(result: DemoResult) -> Text:
+    calls = sum(run.amounts.model_calls for run in result.runs)
+    tools = sum(run.tool_calls for run in result.runs)
+    text = Text(
+        f"{len(result.runs)} runs, {calls} model calls, {tools} tool calls, {len(result.spans)} spans in "
+        f"{result.seconds:.1f} s, imports included."
+    )
+    text.append("\n")
+    text.append_text(_export(result.export))
+    return text
+
+
+def _export(export: Export | None) -> Text:
+    if export is None:
+        return Text("To see the spans in your own backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", _QUIET)
+    if not export.failed:
+        return Text(f"{export.sent} spans were sent to {export.endpoint} as service carbonspan-demo.", "green")
+    return Text(
+        f"{export.failed} of {export.sent + export.failed} spans did not reach {export.endpoint}: is it an OTLP/HTTP "
+        "endpoint (port 4318, not gRPC's 4317)?",
+        "bold red",
+    )
+
+
+def _section(title: str, console: Console) -> Text:
+    rule = _signs(console).rule * max(0, _width(console) - len(title) - 1)
+    return Text.assemble((title, "bold"), " ", (rule, "green"))
+
+
+def _bounds(grams: Range, signs: _Signs) -> str:
+    return f"{digits(grams.low)}{signs.dash}{digits(grams.high)}"
+
+
+def _bar(share: float, signs: _Signs, cells: int = _BAR_CELLS) -> str:
+    full = min(cells, max(1, round(share * cells))) if share else 0
+    return signs.full * full + signs.empty * (cells - full)
+
+
+def _signs(console: Console) -> _Signs:
+    return _ASCII if console.options.ascii_only or console.legacy_windows else _UNICODE
+
+
+def _width(console: Console) -> int:
+    return min(_WIDTH, console.width)

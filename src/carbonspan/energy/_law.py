@@ -1,0 +1,110 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The law that gives a model's coefficients from its size.
+
+Fitted to 515 configurations of the ML.ENERGY Benchmark v3 (data of 2026-02-16, https://ml.energy/leaderboard,
+Apache-2.0; energy of the accelerator alone), times 1.571 for the rest of the server: 0.22 Wh of IT energy to 0.14 Wh of
+accelerators in Elsworth et al., Measuring the environmental impact of delivering AI at Google Scale, 2025,
+https://arxiv.org/abs/2508.15734.
+"""
+
+from __future__ import annotations
+
+import math
+
+from carbonspan.core.values import Range
+from carbonspan.energy._coefficients import Coefficients
+
+SERVER_PER_ACCELERATOR = 1.571
+
+# Joules per output token at 64 concurrent requests: 0.020 J at the accelerator x 1.571.
+OUTPUT_J = 0.0314
+OUTPUT_ACTIVE_EXPONENT = 0.25
+OUTPUT_TOTAL_EXPONENT = 0.62
+REFERENCE_CONCURRENCY = 64.0
+CONCURRENCY_EXPONENT = -0.45
+
+# Joules per input token and billion active parameters: 3.0 mJ (dense) and 4.5 mJ (mixture of experts) at the
+# accelerator x 1.571. Measured: 2.6-2.7 mJ, arXiv 2505.06371 Table 4 (2025), https://arxiv.org/abs/2505.06371.
+DENSE_INPUT_J_PER_B = 0.0047
+MOE_INPUT_J_PER_B = 0.0071
+
+# An encoder's token, 5 mJ at the accelerator x 1.571: small models use the chip less well. Same source; derived.
+ENCODER_INPUT_J_PER_B = 0.005 * SERVER_PER_ACCELERATOR
+ENCODER_BOUND = 10.0
+
+# Bounds of open weights on an unknown host: serving regime (16 to 256 requests, 2.2-2.4), the law itself (1.5), the
+# server boundary (1.25), precision and generation of the hardware (2, downwards), in quadrature.
+OUTPUT_DIVIDE, OUTPUT_MULTIPLY = 2.8, 3.8
+INPUT_DIVIDE, INPUT_MULTIPLY = 2.5, 3.0
+
+# A router, or embedding tables counted once and not twice, moves the two sizes of a dense model apart by a few percent.
+_DENSE_SLACK = 1.2
+
+
+# Class, most billions active, most billions in all.
+_DENSE_CUTS = (
+    ("nano", 5.0, 5.0),
+    ("small", 18.0, 18.0),
+    ("medium", 50.0, 50.0),
+    ("large", 275.0, 275.0),
+    ("frontier", 850.0, 850.0),
+)
+_MOE_CUTS = (
+    ("nano", 4.0, 21.0),
+    ("small", 18.0, 18.0),
+    ("medium", 17.0, 125.0),
+    *_DENSE_CUTS[2:],
+)
+
+
+def open_weights(active_b: float, total_b: float, *, concurrency: float = 64, moe: bool | None = None) -> Coefficients:
+    """Return server-level coefficients of a model of known size, in joules per token.
+
+    A stated concurrency moves the central value and leaves the bounds: it is what was configured, and what a request
+    met over its life still ranges as widely; nothing published shows the bound shrinking with such a hint.
+
+    Args:
+        active_b: Billions of parameters active per token.
+        total_b: Billions of parameters in all.
+        concurrency: Requests served at once on a replica.
+        moe: Whether it is a mixture of experts; by default where the total exceeds the active size by a fifth.
+
+    Raises:
+        ValueError: A size or the concurrency is not a positive finite number, or more is active than there is.
+    """
+    for name, value in (("active_b", active_b), ("total_b", total_b), ("concurrency", concurrency)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
+    if active_b > total_b:
+        raise ValueError(f"active_b must not exceed total_b, but {active_b!r} > {total_b!r}")
+    if moe is None:
+        moe = total_b > _DENSE_SLACK * active_b
+    j_per_output_token = (
+        OUTPUT_J
+        * active_b**OUTPUT_ACTIVE_EXPONENT
+        * total_b**OUTPUT_TOTAL_EXPONENT
+        * (concurrency / REFERENCE_CONCURRENCY) ** CONCURRENCY_EXPONENT
+    )
+    j_per_input_token = (MOE_INPUT_J_PER_B if moe else DENSE_INPUT_J_PER_B) * active_b
+    return Coefficients.generator(
+        Range.around(j_per_output_token, OUTPUT_DIVIDE, OUTPUT_MULTIPLY),
+        Range.around(j_per_input_token, INPUT_DIVIDE, INPUT_MULTIPLY),
+    )
+
+
+def encoder(size_b: float) -> Coefficients:
+    """Return server-level coefficients of an embedder or reranker of `size_b` billion parameters, bounds x/÷10."""
+    return Coefficients.encoder(Range.around(ENCODER_INPUT_J_PER_B * size_b, ENCODER_BOUND, ENCODER_BOUND))
+
+
+def tier(active_b: float, total_b: float) -> str:
+    """Return the class of a size: nano, small, medium, large, frontier or ultra.
+
+    The cuts lie between the classes' members: a dense 4B is nano and 7B small, 15B small and 20B medium, 40B medium
+    and 60B large, 250B large and 300B frontier, 700B frontier and 1T ultra; a mixture of up to 21B with at most 4B
+    active is nano, one of 30-120B with at most 17B active medium.
+    """
+    cuts = _MOE_CUTS if total_b > _DENSE_SLACK * active_b else _DENSE_CUTS
+    fitting = (name for name, most_active_b, most_b in cuts if active_b <= most_active_b and total_b <= most_b)
+    return next(fitting, "ultra")

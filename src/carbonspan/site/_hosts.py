@@ -1,0 +1,123 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whose machines a host name belongs to, and which region the name gives away."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from carbonspan.core._tables import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PRIVATE = "private"
+"""The host of loopback and private addresses: the operator's own machines, or a gateway."""
+
+_PLACEHOLDER = "{region}"
+
+
+class HostMatch(NamedTuple):
+    """What a host name says."""
+
+    host: str
+    region: str = ""  # a region id or the name of a geography; "" where the name hides it
+
+
+NO_MATCH = HostMatch("")
+
+
+class Names:
+    """Names of providers and hosts that the user gives: `openai`, `llm.example.org`, `*.example.org`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        given = [name.strip().lower() for name in names]
+        self._names = frozenset(given)
+        self._suffixes = tuple(name[1:] for name in given if name.startswith("*."))
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether a name, in lower case, is among them."""
+        return name in self._names or name.endswith(self._suffixes)
+
+
+class _Patterns(NamedTuple):
+    exact: dict[str, HostMatch]
+    starts: tuple[tuple[str, HostMatch], ...]
+    ends: tuple[tuple[str, HostMatch], ...]
+    templates: tuple[tuple[str, str, bool, str], ...]  # before, after, anything may precede, host
+
+
+@cache
+def _patterns() -> _Patterns:
+    exact: dict[str, HostMatch] = {}
+    starts, ends, templates = [], [], []
+    for row in rows("sites/hosts.csv"):
+        pattern, match = row["pattern"], HostMatch(row["host"], row["region"])
+        if _PLACEHOLDER in pattern:
+            before, _, after = pattern.partition(_PLACEHOLDER)
+            templates.append((before.removeprefix("*"), after, before.startswith("*"), match.host))
+        elif pattern.startswith("*"):
+            ends.append((pattern[1:], match))
+        elif pattern.endswith("*"):
+            starts.append((pattern[:-1], match))
+        else:
+            exact[pattern] = match
+    return _Patterns(exact, tuple(starts), tuple(ends), tuple(templates))
+
+
+def host_of(text: str) -> str:
+    """Return the host name in a URL, an authority or a bare host name, lower case, without port; `""` where none."""
+    rest = text.strip().lower()
+    _, separator, after = rest.partition("://")
+    if separator:
+        rest = after
+    for mark in "/?#":
+        rest = rest.partition(mark)[0]
+    rest = rest.rpartition("@")[2]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    if rest.count(":") == 1:  # more than one colon is a bare IPv6 address
+        rest = rest.partition(":")[0]
+    return rest.rstrip(".")
+
+
+def match_host(text: str) -> HostMatch:
+    """Return whose a host is and where it serves; `NO_MATCH` for a name that the table does not know.
+
+    The table is data/sites/hosts.csv; a row says where its pattern is documented.
+    """
+    name = host_of(text)
+    if not name:
+        return NO_MATCH
+    return _patterns().exact.get(name) or _by_template(name) or _by_wildcard(name) or NO_MATCH
+
+
+def _by_template(name: str) -> HostMatch | None:
+    for before, after, anywhere, host in _patterns().templates:
+        if not name.endswith(after):
+            continue
+        head, region = "", name[: len(name) - len(after)]
+        if before:
+            head, separator, region = region.rpartition(before)
+            if not separator:
+                continue
+        if region and "." not in region and (anywhere or not head):
+            return HostMatch(host, region)
+    return None
+
+
+def _by_wildcard(name: str) -> HostMatch | None:
+    patterns = _patterns()
+    for end, match in patterns.ends:
+        if name.endswith(end):
+            return match
+    if name.replace(".", "").isdecimal():  # "10.*" is an address, "10.example.org" is not
+        for start, match in patterns.starts:
+            if name.startswith(start):
+                return match
+    # a bare name resolves on the operator's own network alone
+    return None if "." in name or ":" in name else HostMatch(PRIVATE)

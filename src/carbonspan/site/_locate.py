@@ -1,0 +1,306 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Find out where an inference ran: settings, then what the span says, then an assumption, then the world.
+
+The order, first hit wins, with the `method` it leaves on the place:
+
+1. `setting`: the user said where this model or provider runs, and is certain.
+2. `model_prefix`: a Bedrock inference profile (`eu.anthropic...`). The call may be served anywhere in that geography,
+   so it goes before the region the call was sent to.
+3. `span_region`: the span's own `cloud.region`. On a span it is the region of the called destination
+   (https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloud/).
+4. `host`: the host name that was called.
+5. `inference_geo`: Anthropic's data-residency field, where it is not `global`.
+6. `resource`: the `cloud.region` of the telemetry source, for a self-hosted model alone. For every other call it says
+   where the client runs, which is no evidence at all.
+7. `setting_default`: what the user assumes where a span does not tell.
+8. `provider_default`: what the table assumes of the provider (data/sites/providers.csv).
+9. `unknown`: the world.
+
+Whose default it is, the called host decides before the provider: SDKs and instrumentations write `openai` for whatever
+speaks OpenAI's protocol. A host of data/sites/hosts.csv stands for whoever runs it, with that one's default or none. No
+host, or a private one, leaves the provider's default. A public host that the table does not know is either a gateway in
+front of the provider or another service that speaks its protocol, and the model tells which: a lab's own (`gpt-4o` of
+`openai`), or none named, is taken for a gateway and keeps the lab's default; any other model, and any provider that is
+no lab, is `unknown` and on nobody's machines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from carbonspan.core._tables import rows
+from carbonspan.core.values import Place
+from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of, match_host
+from carbonspan.site._parse import parse_region
+from carbonspan.site._places import WORLD, area_place, region_place, tables
+from carbonspan.site._providers import provider_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+METHODS = (
+    "setting",
+    "model_prefix",
+    "span_region",
+    "host",
+    "inference_geo",
+    "resource",
+    "setting_default",
+    "provider_default",
+    "unknown",
+)
+"""Every value of `Place.method`, surest first."""
+
+_CACHE_SIZE = 2048  # distinct calls an application makes: (provider, model, region, host), far fewer than this
+_TEXT_LENGTH = 512  # longer than any host name (253) with its scheme, or any model id; bounds what the cache may hold
+_PROFILE_DOTS = 2  # geography.vendor.model
+
+
+class _Names(NamedTuple):
+    """The span attributes that may tell, by kind, and all of them in the order of the cache key."""
+
+    every: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+class _SelfHosted(NamedTuple):
+    """A place that the resource decides: where it does not, `otherwise` holds."""
+
+    otherwise: Place
+
+
+@cache
+def _names() -> _Names:
+    table = rows("sites/span_attributes.csv")
+    return _Names(tuple(row["attribute"] for row in table), tuple(row["kind"] for row in table))
+
+
+@cache
+def _model_prefixes() -> dict[str, str]:
+    return {row["prefix"]: row["region"] for row in rows("sites/model_prefixes.csv")}
+
+
+def calls(attributes: Mapping[str, Any], provider: str, names: Names) -> bool:
+    """Return whether a span calls one of the named providers or hosts."""
+    if provider in names:
+        return True
+    every, kinds = _names()
+    called = (attributes.get(name) for name, kind in zip(every, kinds, strict=True) if kind == "host")
+    return any(host_of(text) in names for text in called if isinstance(text, str))
+
+
+class Locator:
+    """Locates inferences under one set of settings, and remembers what it found: bounded, safe between threads."""
+
+    def __init__(
+        self,
+        *,
+        overrides: Mapping[str, str] | None = None,
+        defaults: Mapping[str, str] | None = None,
+        self_hosted: Iterable[str] = (),
+    ) -> None:
+        """Check the settings and read the tables, so that no span has to.
+
+        Args:
+            overrides: model or provider (or `*` for every call) to region, where the user is certain. A model may end
+                in `*`. A model goes before its provider.
+            defaults: provider, host or `*` to region: what to assume where the span does not tell.
+            self_hosted: providers (`openai` behind vLLM) and host names (`llm.example.org`, `*.example.org`) that run
+                on the machines the telemetry comes from, beside those of the tables.
+
+        Raises:
+            ValueError: a region is unknown, see `parse_region`.
+        """
+        self._overrides = {key.strip().lower(): parse_region(region) for key, region in (overrides or {}).items()}
+        self._defaults = {key.strip().lower(): parse_region(region) for key, region in (defaults or {}).items()}
+        self._own = Names(self_hosted)
+        self._attributes = _names().every
+        tables()
+        match_host("localhost")
+        provider_of("")
+        _model_prefixes()
+        self._found: dict[tuple[Any, ...], Place | _SelfHosted] = {}
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The names of the span attributes that may tell a place."""
+        return self._attributes
+
+    def locate(
+        self,
+        attributes: Mapping[str, Any],
+        *,
+        provider: str = "",
+        model: str = "",
+        resource_attributes: Mapping[str, Any] | None = None,
+    ) -> Place:
+        """Return where a call was served, as far as its span and the settings tell. Never raises on what a span holds.
+
+        Args:
+            attributes: the span's attributes.
+            provider: who answers, in OpenTelemetry's spelling.
+            model: the model that was asked for (a Bedrock id carries its inference profile).
+            resource_attributes: the resource's; read for a self-hosted model alone.
+        """
+        key = (provider, model, *map(attributes.get, self._attributes))
+        try:
+            found = self._found.get(key)
+        except TypeError:  # a list, where the attributes come from somewhere else than a span
+            found = None
+        if found is None:
+            found = self._resolve(key)
+        if not isinstance(found, _SelfHosted):
+            return found
+        return self._on_own_machines(found, resource_attributes or {})
+
+    def _resolve(self, key: tuple[Any, ...]) -> Place | _SelfHosted:
+        clean = tuple(value[:_TEXT_LENGTH] if isinstance(value, str) else "" for value in key)
+        found = self._found.get(clean)
+        if found is None:
+            found = self._search(clean[0], clean[1], clean[2:])
+            self._remember(clean, found)
+        if all(value is None or value == text for value, text in zip(key, clean, strict=True)):
+            # what holds nothing long or strange is found at once the next time
+            self._remember(key, found)
+        return found
+
+    def _remember(self, key: tuple[Any, ...], found: Place | _SelfHosted) -> None:
+        if len(self._found) >= _CACHE_SIZE:
+            self._found = {}  # a new one: another thread may be reading the old
+        self._found[key] = found
+
+    def _search(self, provider: str, model: str, attributes: tuple[str, ...]) -> Place | _SelfHosted:
+        provider, model = provider.strip().lower(), model.strip().lower()
+        texts: dict[str, list[str]] = {"region": [], "cloud": [], "host": [], "geo": []}
+        for kind, text in zip(_names().kinds, attributes, strict=True):
+            if text:
+                texts[kind].append(text)
+        called = _best([match_host(text) for text in texts["host"]])
+        assumed = provider_of(provider)
+        host = called.host if called.host not in {"", PRIVATE} else assumed.host
+        for place in (
+            self._set_by_user(provider, model, host),
+            _by_model(model),
+            _by_region(texts["region"], _cloud(texts["cloud"]) or host),
+            _by_host(called),
+            _by_geography(texts["geo"], host),
+        ):
+            if place is not None:
+                return place
+        stranger = called.host == "" and any(map(host_of, texts["host"]))
+        otherwise = self._assumed(provider, host, nobody=stranger and not assumed.is_own(model))
+        own = (
+            assumed.self_hosted
+            or provider in self._own
+            or any(host_of(text) in self._own for text in texts["host"])
+            or (called.host == PRIVATE and not assumed.host)
+        )
+        return _SelfHosted(otherwise) if own else otherwise
+
+    def _set_by_user(self, provider: str, model: str, host: str) -> Place | None:
+        table = self._overrides
+        if not table:
+            return None
+        place = table.get(model) or next(
+            (table[key] for key in table if len(key) > 1 and key.endswith("*") and model.startswith(key[:-1])), None
+        )
+        place = place or table.get(provider) or table.get("*")
+        return None if place is None else replace(place, host=place.host or host)
+
+    def _assumed(self, provider: str, host: str, *, nobody: bool) -> Place:
+        place = self._defaults.get(provider) or self._defaults.get(host) or self._defaults.get("*")
+        if place is not None:
+            return replace(place, host=place.host or host, method="setting_default")
+        if nobody:
+            return Place("", WORLD, "unknown", geography=WORLD)
+        # the host before the provider: an OpenAI model on Azure's machines runs where Azure does
+        name = provider_of(host).region if host else provider_of(provider).region
+        return area_place(name, host, "provider_default") or Place(host, WORLD, "unknown", geography=WORLD)
+
+    def _on_own_machines(self, found: _SelfHosted, resource: Mapping[str, Any]) -> Place:
+        region, cloud = resource.get("cloud.region"), resource.get("cloud.provider")
+        if type(region) is not str or not region:
+            return found.otherwise
+        key = ("resource", region[:_TEXT_LENGTH], cloud[:_TEXT_LENGTH] if type(cloud) is str else "", found)
+        place = self._found.get(key)
+        if place is None:
+            place = _by_region([key[1]], _cloud([key[2]])) or found.otherwise
+            if place.method == "span_region":
+                place = replace(place, method="resource")
+            self._remember(key, place)
+        return found.otherwise if isinstance(place, _SelfHosted) else place
+
+
+def _best(matches: list[HostMatch]) -> HostMatch:
+    """Return the match that says most: a region before a host, a provider's host before a private one."""
+    return max(
+        matches,
+        key=lambda match: (bool(match.region), match.host not in {"", PRIVATE}, bool(match.host)),
+        default=NO_MATCH,
+    )
+
+
+def _cloud(names: list[str]) -> str:
+    return tables().hosts.get(names[0].strip().lower(), "") if names else ""
+
+
+def _by_model(model: str) -> Place | None:
+    """Return the geography of a Bedrock inference profile: `us.vendor.model`, alone, in an ARN or behind a prefix."""
+    name = model.rpartition("/")[2]
+    if name.count(".") < _PROFILE_DOTS:
+        return None
+    region = _model_prefixes().get(name.partition(".")[0])
+    return None if region is None else area_place(region, "aws", "model_prefix")
+
+
+def _by_region(regions: list[str], host: str) -> Place | None:
+    for text in regions:
+        place = region_place(text, host, "span_region") or area_place(text, host, "span_region")
+        if place is not None and place.geography != WORLD:
+            return place
+    return None
+
+
+def _by_host(called: HostMatch) -> Place | None:
+    if not called.region:
+        return None
+    place = region_place(called.region, called.host, "host")
+    if place is None or place.host != called.host:  # another cloud's region may have the same id
+        place = area_place(called.region, called.host, "host")
+    return place
+
+
+def _by_geography(names: list[str], host: str) -> Place | None:
+    for text in names:
+        place = area_place(text, host, "inference_geo")
+        if place is not None and place.geography != WORLD:
+            return place
+    return None
+
+
+@cache
+def _plain() -> Locator:
+    return Locator()
+
+
+def locate(
+    attributes: Mapping[str, Any],
+    *,
+    provider: str = "",
+    model: str = "",
+    overrides: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
+    self_hosted: Iterable[str] = (),
+    resource_attributes: Mapping[str, Any] | None = None,
+) -> Place:
+    """Return where a call was served; see `Locator` for the arguments, and keep one where settings are in use.
+
+    Raises:
+        ValueError: a region of the settings is unknown, see `parse_region`.
+    """
+    settings = overrides or defaults or self_hosted
+    locator = Locator(overrides=overrides, defaults=defaults, self_hosted=self_hosted) if settings else _plain()
+    return locator.locate(attributes, provider=provider, model=model, resource_attributes=resource_attributes)

@@ -1,0 +1,210 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an inference cost in USD: what its span says, else list prices by the package `genai-prices` (extra `cost`).
+
+Not part of the footprint: it stands beside it, so that a dashboard can show both per request.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from carbonspan.core._hours import NS_PER_HOUR, clamped, hour_start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from carbonspan.estimate.footprint import Footprint
+
+_log = logging.getLogger("carbonspan")
+
+# Where a span has its own cost, USD: Pydantic AI; OpenLIT and OpenRouter; the conventions' proposal
+# (semantic-conventions-genai #443); LiteLLM, version 1 and 2; OpenInference; OpenLLMetry's users; Langfuse, as JSON.
+ATTRIBUTES = (
+    "operation.cost",
+    "gen_ai.usage.cost",
+    "gen_ai.usage.cost.amount",
+    "gen_ai.usage.cost_usd",
+    "gen_ai.usage.total_cost",
+    "gen_ai.cost.total_cost",
+    "litellm.cost.total",
+    "llm.cost.total",
+    "llm.usage.total_cost",
+    "langfuse.observation.cost_details",
+)
+NAMES = frozenset(ATTRIBUTES)
+_CURRENCY = "gen_ai.usage.cost.currency"
+# No one call costs more: a full context of the dearest model on offer is below 1,000 USD, and a swapped field is not.
+MAX_USD = 10_000.0
+_MAX_JSON = 4096
+
+
+def stated(attributes: Mapping[str, Any]) -> object:
+    """Return what a span says it cost, as it says it; `None` where it does not, or not in USD."""
+    for name in ATTRIBUTES:
+        value = attributes.get(name)
+        if value is not None and (name != ATTRIBUTES[2] or attributes.get(_CURRENCY, "USD") == "USD"):
+            return value
+    return None
+
+
+def usd(value: object) -> float | None:
+    """Return a stated cost as a number of USD; `None` where it is none."""
+    if isinstance(value, str):
+        value = _parsed(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0.0 <= value <= MAX_USD and math.isfinite(value) else None
+
+
+def _parsed(text: str) -> object:
+    try:
+        found = json.loads(text[:_MAX_JSON])
+    except ValueError:
+        return None
+    return found.get("total") if isinstance(found, dict) else found
+
+
+# OpenTelemetry's provider names to those of genai-prices 0.2; others are the same in both, or told by the model.
+_PROVIDERS = {
+    "aws.bedrock": "aws",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "mistral_ai": "mistral",
+    "moonshot_ai": "moonshotai",
+    "x_ai": "x-ai",
+}
+_MAX_MODELS = 1024
+_PER_MILLION = 1e-6
+_ALWAYS = -1  # in place of an hour
+
+
+class _Price(NamedTuple):
+    """USD per token: what holds up to a number of input tokens, and what from there on for the whole request."""
+
+    base: float
+    tiers: tuple[tuple[float, float], ...] = ()  # from so many input tokens on, highest first
+
+    def at(self, input_tokens: int) -> float:
+        return next((price for start, price in self.tiers if input_tokens > start), self.base)
+
+
+class _Rates(NamedTuple):
+    fresh: _Price
+    cached: _Price
+    cache_write: _Price
+    output: _Price
+    per_request: float
+    lasting: bool  # one price at all times
+
+    def usd(self, footprint: Footprint) -> float:
+        total = footprint.input_tokens or 0
+        cached, written = footprint.cached_input_tokens or 0, footprint.cache_write_tokens or 0
+        fresh = max(0, total - cached - written)
+        return (
+            self.fresh.at(total) * fresh
+            + self.cached.at(total) * cached
+            + self.cache_write.at(total) * written
+            + self.output.at(total) * (footprint.output_tokens or 0)
+            + self.per_request
+        )
+
+
+class Prices:
+    """List prices by model, looked up once for each: the package's own calculation takes 100 microseconds a call.
+
+    The package is imported when first asked for, which takes a fifth of a second: never on the path of a span.
+    """
+
+    def __init__(self) -> None:
+        self.installed = find_spec("genai_prices") is not None
+        self._package: Any = None
+        self._failed = False  # it was logged
+        self._known: dict[tuple[str, str, int], _Rates | None] = {}
+
+    def usd(self, footprint: Footprint, start_ns: int, *, idle: bool) -> float | None:
+        """Return the list price of an inference in USD; `None` where the model is not priced, or nobody can tell yet.
+
+        Args:
+            footprint: Of the inference.
+            start_ns: Its start: some prices depend on the hour of the day.
+            idle: Whether the package may be imported now.
+        """
+        if not self.installed or (self._package is None and not idle):
+            return None
+        usage = footprint.shared.usage
+        model, hour = usage.model or usage.request_model, clamped(start_ns // NS_PER_HOUR)
+        always, then = (usage.provider, model, _ALWAYS), (usage.provider, model, hour)
+        key = always if always in self._known else then
+        try:
+            rates = self._known[key]  # at once: another thread may clear it
+        except KeyError:
+            if len(self._known) >= _MAX_MODELS:
+                self._known.clear()
+            rates = self._priced(usage.provider, model, hour_start(hour))
+            self._known[always if rates is None or rates.lasting else then] = rates
+        return None if rates is None else rates.usd(footprint)
+
+    def _priced(self, provider: str, model: str, when: datetime) -> _Rates | None:
+        try:
+            return self._look_up(provider, model, when)
+        except Exception:  # noqa: BLE001 - a package that does not load, or fails: grams and tokens are counted all the same
+            if not self._failed:
+                self._failed = True
+                _log.warning("carbonspan: genai-prices fails; what it has no price for costs nothing", exc_info=True)
+            self.installed = self._package is not None
+            return None
+
+    def _look_up(self, provider: str, model: str, when: datetime) -> _Rates | None:
+        if self._package is None:
+            import genai_prices  # noqa: PLC0415 - see above
+
+            self._package = genai_prices
+        for provider_id in dict.fromkeys((_PROVIDERS.get(provider, provider) or None, None)):
+            try:
+                found = self._package.calc_price(
+                    self._package.Usage(input_tokens=1, output_tokens=1),
+                    model,
+                    provider_id=provider_id,
+                    genai_request_timestamp=when,
+                )
+            except (LookupError, ValueError):
+                continue
+            return _rates(found)
+        return None
+
+
+def _rates(found: Any) -> _Rates | None:
+    prices = found.model_price
+    fresh, output = _price(prices, "input_mtok"), _price(prices, "output_mtok")
+    per_request = getattr(prices, "requests_kcount", None)
+    if fresh is None and output is None:
+        return None  # priced by the image or the second, say
+    fresh = fresh or _Price(0.0)
+    return _Rates(
+        fresh,
+        _price(prices, "cache_read_mtok") or fresh,
+        _price(prices, "cache_write_mtok") or fresh,
+        output or _Price(0.0),
+        0.0 if per_request is None else float(per_request) / 1000.0,
+        not isinstance(found.model.prices, list),
+    )
+
+
+def _price(prices: Any, name: str) -> _Price | None:
+    value = getattr(prices, name, None)
+    if value is None:
+        return None
+    tiers = getattr(value, "tiers", None)
+    if tiers is None:
+        return _Price(float(value) * _PER_MILLION)
+    above = sorted(((float(tier.start), float(tier.price) * _PER_MILLION) for tier in tiers), reverse=True)
+    return _Price(float(value.base) * _PER_MILLION, tuple(above))

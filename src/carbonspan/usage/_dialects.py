@@ -1,0 +1,165 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dialect table (`data/usage/dialects.json`) compiled for reading, and the choice of a dialect for a span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from carbonspan.core._tables import load
+from carbonspan.usage._counts import Reading
+from carbonspan.usage._operations import BY_SPELLING, DEFAULT, Operation
+from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Names: TypeAlias = "tuple[str, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """The names of one set of counts, each field in order of preference."""
+
+    input: Names
+    output: Names
+    cached: Names
+    cache_write: Names
+    reasoning: Names
+    total: Names
+    requires: Names  # one of these must be there; empty: always tried
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a dialect keeps a set of counts, and what its totals include."""
+
+    attribute: str  # the attribute that holds the set as an object; "" where the set is in the attributes themselves
+    tokens: TokenSet
+    default: Reading
+    by_provider: Mapping[str, Reading]
+
+    def reading(self, provider: str) -> Reading:
+        """Return how to read the counts when this provider answered."""
+        return self.by_provider.get(provider, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one instrumentation says what was consumed."""
+
+    id: str
+    scopes: Names
+    markers: Names
+    operations: tuple[tuple[str, Mapping[str, Operation], frozenset[str]], ...]
+    default_operation: Operation
+    container_if: Names
+    provider: Names
+    provider_aliases: Mapping[str, str]
+    request_model: Names
+    response_model: Names
+    response_id: Names
+    model_hints: Names
+    host: Names
+    cache_hit: Names
+    sources: tuple[Source, ...]
+    details: tuple[Source, ...]
+
+
+def _source(entry: Mapping[str, Any], sets: Mapping[str, TokenSet]) -> Source:
+    cache, reasoning = (
+        value if isinstance(value, dict) else {"*": value}
+        for value in (entry.get("input_includes_cache"), entry.get("output_includes_reasoning"))
+    )
+
+    def reading(provider: str) -> Reading:
+        return Reading(
+            cache.get(provider, cache["*"]),
+            reasoning.get(provider, reasoning["*"]),
+            provider in TOTAL_INCLUDES_THOUGHTS,
+        )
+
+    named = {*cache, *reasoning, *TOTAL_INCLUDES_THOUGHTS}
+    return Source(
+        attribute=entry.get("from", ""),
+        tokens=sets[entry["set"]],
+        default=reading("*"),
+        by_provider={provider: reading(provider) for provider in named},
+    )
+
+
+def _operation(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Operation], frozenset[str]]:
+    values = dict(BY_SPELLING)
+    for spelling, name in entry.get("values", {}).items():
+        # Kinds are written in capitals or not, by the version of the package.
+        values.update(dict.fromkeys((spelling, spelling.lower(), spelling.upper()), BY_SPELLING[name]))
+    return entry["attribute"], values, frozenset(entry.get("ignore", ()))
+
+
+def _compiled() -> tuple[Dialect, ...]:
+    table = load("usage/dialects.json")
+    sets = {
+        name: TokenSet(**{field: tuple(entry.get(field, ())) for field in TokenSet.__slots__})
+        for name, entry in table["token_sets"].items()
+    }
+
+    def dialect(entry: Mapping[str, Any]) -> Dialect:
+        full = table["defaults"] | entry
+        default = full.get("default_operation")
+        return Dialect(
+            id=full["id"],
+            scopes=tuple(full["scopes"]),
+            markers=tuple(full["markers"]),
+            operations=tuple(_operation(rule) for rule in full["operation"]),
+            default_operation=BY_SPELLING[default] if default else DEFAULT,
+            container_if=tuple(full["container_if"]),
+            provider=tuple(full["provider"]),
+            provider_aliases=full["provider_aliases"],
+            request_model=tuple(full["request_model"]),
+            response_model=tuple(full["response_model"]),
+            response_id=tuple(full["response_id"]),
+            model_hints=tuple(full["model_hints"]),
+            host=tuple(full["host"]),
+            cache_hit=tuple(full["cache_hit"]),
+            sources=tuple(_source(rule, sets) for rule in full["tokens"]),
+            details=tuple(_source(rule, sets) for rule in full["details"]),
+        )
+
+    return tuple(dialect(entry) for entry in table["dialects"])
+
+
+DIALECTS: tuple[Dialect, ...] = _compiled()
+"""Every dialect, in the order in which scopes and markers are tried. The last is the conventions' own."""
+
+MARKERS: frozenset[str] = frozenset(marker for dialect in DIALECTS for marker in dialect.markers)
+"""Attribute names of which every LLM span carries at least one, and no other span does."""
+
+_BY_MARKER: tuple[tuple[str, Dialect], ...] = tuple(
+    (marker, dialect) for dialect in DIALECTS[:-1] for marker in dialect.markers
+)
+
+_CACHE_SIZE = 1024
+"""Scopes remembered. A process has some tens; programs that name a scope per request must not grow the table."""
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def by_scope(scope: str) -> Dialect | None:
+    """Return the dialect of an instrumentation scope, or None where the scope is not in the table."""
+    for dialect in DIALECTS:
+        for pattern in dialect.scopes:
+            if scope == pattern or (pattern[-1] == "*" and scope.startswith(pattern[:-1])):
+                return dialect
+    return None
+
+
+def choose(attributes: Mapping[str, object], scope: str) -> Dialect:
+    """Return the dialect to read a span with: by its scope, else by what it carries, else the conventions' own."""
+    found = by_scope(scope) if scope else None
+    if found is not None:
+        return found
+    for marker, dialect in _BY_MARKER:
+        if marker in attributes:
+            return dialect
+    return DIALECTS[-1]

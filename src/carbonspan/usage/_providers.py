@@ -1,0 +1,76 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who answers: every dialect's spelling of a provider turned into OpenTelemetry's, or inferred where it is missing.
+
+The spellings, hosts and model prefixes are `data/usage/providers.json`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from carbonspan.core._tables import load
+
+_TABLE = load("usage/providers.json")
+_CANONICAL: dict[str, str] = {
+    spelling: canonical for canonical, spellings in _TABLE["aliases"].items() for spelling in spellings
+} | dict.fromkeys(_TABLE["not_providers"]["values"], "")
+_SUFFIXES = frozenset(_TABLE["endpoint_suffixes"])
+_HOSTS: tuple[tuple[str, str], ...] = tuple(_TABLE["hosts"]["suffixes"].items())
+_MODELS: tuple[tuple[str, str], ...] = tuple((prefix, provider) for prefix, provider in _TABLE["models"]["prefixes"])
+
+TOTAL_INCLUDES_THOUGHTS: frozenset[str] = frozenset(_TABLE["total_includes_thoughts"]["providers"])
+"""Providers whose total count holds the thoughts even where the output count does not; source in the table."""
+
+_MAX_NAME = 64
+"""Characters kept of a provider in no list: it becomes a metric label, and spans hold text of any length."""
+
+_CACHE_SIZE = 1024
+"""Entries kept per lookup. An application talks to a handful of providers and some tens of models."""
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def canonical(raw: str) -> str:
+    """Return the provider in OpenTelemetry's spelling.
+
+    Args:
+        raw: The provider as the span spells it, at most a few hundred characters (callers cut it).
+
+    Returns:
+        The conventions' name where the spelling is known; "" where the value is a framework or a placeholder; else
+        the value itself in lower case.
+    """
+    name = raw.strip().lower()
+    known = _CANONICAL.get(name)
+    # "openai.chat", "google.vertex.chat": the Vercel AI SDK adds the endpoint to the provider.
+    stem = name
+    while known is None and "." in stem:
+        stem, _, suffix = stem.rpartition(".")
+        if suffix not in _SUFFIXES:
+            break
+        known = _CANONICAL.get(stem)
+    return name[:_MAX_NAME].rstrip() if known is None else known
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def inferred(host: str, model: str) -> str:
+    """Return who answers as far as the host, and then the model id, tell; "" where neither does.
+
+    The host comes first: `gpt-4o` behind `*.openai.azure.com` is Azure's. Model ids of open weights, which anyone may
+    serve, tell nothing.
+
+    Args:
+        host: A host name or the URL of an endpoint; may be empty.
+        model: A model id, maybe with a provider in front (`openai/gpt-4o`); may be empty.
+    """
+    if host:
+        name = host.lower().partition("://")[2] or host.lower()
+        name = name.partition("/")[0].partition(":")[0]
+        for suffix, provider in _HOSTS:
+            if name.endswith(suffix) or (suffix[0] == "*" and suffix[1:] in name):
+                return provider
+    name = model.lower()
+    for prefix, provider in _MODELS:
+        if name.startswith(prefix):
+            return provider
+    return ""

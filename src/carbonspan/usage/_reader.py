@@ -1,0 +1,233 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a span's attributes into a `Usage`: the engine over the dialect tables, with no dialect of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from carbonspan.core.values import Role, Usage
+from carbonspan.usage import _embedded as embedded, _operations as operations, _providers as providers
+from carbonspan.usage._counts import NOTHING, settle
+from carbonspan.usage._dialects import MARKERS, choose
+from carbonspan.usage._shapes import Case, shape_of
+
+if TYPE_CHECKING:
+    from carbonspan.core.values import Counts
+    from carbonspan.usage._counts import Raw
+    from carbonspan.usage._dialects import Dialect, Names, Source, TokenSet
+    from carbonspan.usage._operations import Operation
+    from carbonspan.usage._shapes import Shape
+
+Get = Callable[[str], object]
+
+_MAX_TEXT = 256
+"""Characters kept of a model or response id. The longest in use, Bedrock ARNs, stay below; spans hold any text."""
+
+
+def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
+    """Return what an ended span says was consumed, or None where it is no span of an LLM call or of a container.
+
+    The cost for any other span is one look at its attribute names. A plain `dict` is read as it is; any other mapping
+    is copied once it is known to be of interest, for theirs answer a miss with an exception.
+
+    Tools, retrieval, guardrails and the like make no model call of their own: they are None, unless they carry token
+    counts (repeated from below them), and then containers.
+
+    Args:
+        attributes: The span's attributes. Values may be of any type; nothing in them raises.
+        scope: The name of the span's instrumentation scope; "" where unknown.
+
+    Returns:
+        Normalised usage (tokens) with role inference, container or cached. `problem` describes the counts whatever the
+        role: a container without usage of its own has `no_usage` too.
+    """
+    if type(attributes) is not dict:
+        if not attributes or MARKERS.isdisjoint(attributes):
+            return None
+        attributes = dict(attributes)
+    elif attributes.keys().isdisjoint(MARKERS):
+        return None
+    shape = shape_of(attributes, scope)
+    if shape is not None:
+        found = _by_shape(attributes, shape)
+        if found is not None:
+            return found
+    return _read(attributes, choose(attributes, scope) if shape is None else shape.dialect, shape)
+
+
+def _by_shape(attributes: dict[str, Any], shape: Shape) -> Usage | None:
+    """Return the usage of a span of a known shape and case; None where it takes the long way."""
+    case = shape.case(attributes)
+    found = None if case is None else counts_of(attributes, shape, case)
+    if case is None or found is None:
+        return None
+    role, operation, provider, model, request_model, _ = case
+    (tokens_in, tokens_out, cached, cache_write, reasoning, problem), response_id = found
+    return Usage(
+        role,
+        operation.name,
+        provider,
+        model,
+        request_model,
+        shape.dialect.id,
+        tokens_in,
+        tokens_out,
+        cached,
+        cache_write,
+        reasoning,
+        response_id,
+        False,  # noqa: FBT003 - by position, see Usage: naming its fields costs as much as the look-ups
+        problem,
+    )
+
+
+def counts_of(attributes: Mapping[str, Any], shape: Shape, case: Case) -> tuple[Counts, str] | None:
+    """Return the counts and the response id of a span of a known shape and case; None where it takes the long way."""
+    get = attributes.get
+    counted = shape.counts
+    raw = (get(counted[0]), get(counted[1]), get(counted[2]), get(counted[3]), get(counted[4]), get(counted[5]))
+    if raw[0] is None or raw[1] is None or (shape.ambiguous and any(raw[at] is None for at in shape.ambiguous)):
+        return None  # something is missing: the long way knows where else to look
+    response_id = get(shape.response_id, "")
+    if type(response_id) is not str or len(response_id) > _MAX_TEXT or response_id.isspace():
+        response_id = _text(get, (shape.response_id,))
+    return settle(raw, case.reading, case.operation.output_optional), response_id
+
+
+def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> Usage | None:
+    """Return the usage of any span, and let its shape remember what its texts decided."""
+    get = attributes.get
+    request_model = _text(get, dialect.request_model)
+    model = _text(get, dialect.response_model) or request_model
+    provider = _provider(get, dialect, model)
+    raw, source = _raw(get, dialect)
+    operation = _operation(get, dialect, known=raw is not None or model != "")
+    if raw is None and (operation.aside or not operation.name):
+        return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
+    if raw is None or source is None:
+        counts = NOTHING
+    else:
+        reading = source.reading(provider)
+        counts = settle(raw, reading, operation.output_optional)
+        if shape is not None:
+            shape.remember(attributes, Case(operation.role, operation, provider, model, request_model, reading))
+    role, cache_hit = operation.role, False
+    if dialect.container_if and _first(get, dialect.container_if) is not None:
+        role = Role.CONTAINER
+    if dialect.cache_hit and _is_true(_first(get, dialect.cache_hit)):
+        role, cache_hit = Role.CACHED, True
+    tokens_in, tokens_out, cached, cache_write, reasoning, problem = counts
+    return Usage(
+        role,
+        operation.name,
+        provider,
+        model,
+        request_model,
+        dialect.id,
+        tokens_in,
+        tokens_out,
+        cached,
+        cache_write,
+        reasoning,
+        _text(get, dialect.response_id),
+        cache_hit,
+        problem,
+    )
+
+
+def _first(get: Get, names: Names) -> object:
+    """Return the value of the first name that is present, or None."""
+    for name in names:
+        value = get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def _text(get: Get, names: Names) -> str:
+    """Return the first name's value that is text with something in it, or ""."""
+    for name in names:
+        value = get(name)
+        if isinstance(value, str) and value and not value.isspace():
+            return value[:_MAX_TEXT]
+    return ""
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value[:8].lower() == "true")
+
+
+def _operation(get: Get, dialect: Dialect, *, known: bool) -> Operation:
+    """Return the span's operation; `known` says whether a span that names none has a model or counts."""
+    other = ""
+    for name, values, ignored in dialect.operations:
+        value = get(name)
+        if isinstance(value, str) and value and value not in ignored:
+            found = values.get(value)
+            if found is not None:
+                return found
+            other = other or value
+    if other or not known:
+        return operations.unknown(other)
+    return dialect.default_operation
+
+
+def _provider(get: Get, dialect: Dialect, model: str) -> str:
+    """Return who answers: the first name that holds a provider, not a framework; else by host, else by model."""
+    for name in dialect.provider:
+        value = get(name)
+        if isinstance(value, str) and value:
+            short = value[:_MAX_TEXT]
+            found = dialect.provider_aliases.get(short.lower()) if dialect.provider_aliases else None
+            found = found or providers.canonical(short)
+            if found:
+                return found
+    hint = _text(get, dialect.model_hints) if dialect.model_hints else ""
+    return providers.inferred(_text(get, dialect.host), hint or model)
+
+
+def _raw(get: Get, dialect: Dialect) -> tuple[Raw, Source] | tuple[None, None]:
+    """Return the counts of the first source that has any, and that source."""
+    parsed = ""  # the attribute that `found` was parsed from: several shapes may share one
+    found: dict[str, object] | None = None
+    for source in dialect.sources:
+        lookup = get
+        if source.attribute:
+            if source.attribute != parsed:
+                parsed, found = source.attribute, embedded.parse(get(source.attribute))
+            if found is None:
+                continue
+            lookup = found.get
+        raw = _set(lookup, source.tokens)
+        if raw is not None:
+            return (_detailed(get, dialect, raw) if dialect.details else raw), source
+    return None, None
+
+
+def _set(get: Get, names: TokenSet) -> Raw | None:
+    """Return one set of counts, None where it has neither side nor a total."""
+    if names.requires and _first(get, names.requires) is None:
+        return None
+    tokens_in, tokens_out = _first(get, names.input), _first(get, names.output)
+    total = _first(get, names.total) if names.total else None
+    if tokens_in is None and tokens_out is None and total is None:
+        return None
+    cached, write, reasoning = (_first(get, names.cached), _first(get, names.cache_write), _first(get, names.reasoning))
+    return tokens_in, tokens_out, cached, write, reasoning, total
+
+
+def _detailed(get: Get, dialect: Dialect, raw: Raw) -> Raw:
+    """Return the counts with missing details filled from the objects the dialect keeps them in."""
+    tokens_in, tokens_out, cached, write, reasoning, total = raw
+    for source in dialect.details:
+        if cached is not None and write is not None and reasoning is not None:
+            break
+        found = embedded.parse(get(source.attribute))
+        if found is not None:
+            names = source.tokens
+            cached = _first(found.get, names.cached) if cached is None else cached
+            write = _first(found.get, names.cache_write) if write is None else write
+            reasoning = _first(found.get, names.reasoning) if reasoning is None else reasoning
+    return tokens_in, tokens_out, cached, write, reasoning, total

@@ -1,0 +1,41 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The real hours of tests/data/grid/eia930_2022_hourly, defects included."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from carbonspan.core._hours import hour_index
+
+FOLDER = Path(__file__).parents[2] / "data" / "grid" / "eia930_2022_hourly"
+ZONES = {
+    "AZPS": "US-SW-AZPS",
+    "BPAT": "US-NW-BPAT",
+    "CISO": "US-CAL-CISO",
+    "ERCO": "US-TEX-ERCO",
+    "MISO": "US-MIDW-MISO",
+    "NYIS": "US-NY-NYIS",
+    "PJM": "US-MIDA-PJM",
+    "SOCO": "US-SE-SOCO",
+}
+PARTIAL_REPORTS = {
+    hour_index(datetime.fromisoformat(text + ":00+00:00"))
+    for text in ("2022-10-01T05", "2022-10-01T06", "2022-10-01T07", "2022-10-01T08", "2022-10-02T04")
+}
+
+
+@cache
+def series(authority: str) -> dict[int, float]:
+    """Return g/kWh by hour since 1970; hours without data are left out."""
+    with (FOLDER / f"{authority}.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            hour_index(datetime.fromisoformat(row["datetime_utc"].replace("Z", "+00:00"))): float(
+                row["lifecycle_g_per_kwh"]
+            )
+            for row in csv.DictReader(file)
+            if row["lifecycle_g_per_kwh"]
+        }
