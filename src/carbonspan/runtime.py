@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from carbonspan.core._options import Settings
-from carbonspan.core.values import Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Usage
 from carbonspan.estimate._estimator import Road
 from carbonspan.usage._counts import MAX_TOKENS
 from carbonspan.usage._providers import canonical, inferred

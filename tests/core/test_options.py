@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.core._options import OPTIONS, Options, Settings, check_environment
-from carbonspan.core.values import Basis
-from carbonspan.telemetry import Level
+from carbonspan.core.values import Basis, Level
 
 if TYPE_CHECKING:
     from pathlib import Path

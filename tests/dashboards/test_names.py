@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from carbonspan.estimate._estimator import Outcome
+from carbonspan.core._outcome import Outcome
 from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS, TASK
 from dashboards.queries import expressions, files
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from carbonspan.core.values import J_PER_WH, Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import J_PER_WH, Usage
 from carbonspan.energy import EcoLogitsModel, EnergyModel, TokenModel, _ecologits as ecologits
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.core.values import Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Usage
 from carbonspan.energy import EnergyModel, Registry, TokenModel
 
 MODEL = TokenModel()

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from carbonspan.core.values import J_PER_WH, Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import J_PER_WH, Usage
 from carbonspan.energy import TokenModel, _law as law, default_registry
 from carbonspan.energy._bounds import reaches
 from carbonspan.energy._law import CONCURRENCY_EXPONENT, REFERENCE_CONCURRENCY, SERVER_PER_ACCELERATOR

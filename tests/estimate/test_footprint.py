@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.core.values import Basis, Energy, Intensity, Place, Quality, Range, Role, Site, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Basis, Energy, Intensity, Place, Quality, Range, Site, Usage
 from carbonspan.estimate.footprint import EMBODIED_G_PER_KWH, Footprint, compute, rates
 
 USAGE = Usage(

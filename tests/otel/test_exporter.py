@@ -32,8 +32,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
+from carbonspan.core.values import Level
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, TASK, Level
+from carbonspan.telemetry import ATTRIBUTES, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -28,9 +28,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import carbonspan
 from carbonspan import CarbonSpanProcessor
 from carbonspan.core._options import OPTIONS
-from carbonspan.core.values import Energy, Range
+from carbonspan.core.values import Energy, Level, Range
 from carbonspan.otel._writeback import Path
-from carbonspan.telemetry import ATTRIBUTES, TASK, Level
+from carbonspan.telemetry import ATTRIBUTES, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from carbonspan import usage
-from carbonspan.core.values import Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Usage
 from carbonspan.usage import _dialects as dialects, _reader as reader
 from carbonspan.usage._counts import MAX_TOKENS
 

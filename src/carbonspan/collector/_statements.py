@@ -18,11 +18,12 @@ from carbonspan.collector import (
 )
 from carbonspan.collector._ottl import any_of, attribute, first, found, matches, name, number, put, text
 from carbonspan.core._hours import NS_PER_HOUR
-from carbonspan.core.values import J_PER_WH, Role
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import J_PER_WH, Level
 from carbonspan.counting._attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
 from carbonspan.energy import TokenModel
 from carbonspan.estimate.footprint import ML_PER_L
-from carbonspan.telemetry._contract import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE, Level
+from carbonspan.telemetry._contract import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE
 
 if TYPE_CHECKING:
     from carbonspan.collector._tables import Tables

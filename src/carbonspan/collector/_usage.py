@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from carbonspan.collector._counts import ENCODING, counted
 from carbonspan.collector._dialects import alike, covered, of
 from carbonspan.collector._ottl import any_of, attribute, first, found, matches, name, plain, put, text
+from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
-from carbonspan.core.values import Role
 from carbonspan.telemetry._contract import ROLE
 
 if TYPE_CHECKING:

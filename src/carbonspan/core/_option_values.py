@@ -21,9 +21,8 @@ from carbonspan.site import parse_region
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from carbonspan.core.values import Basis
+    from carbonspan.core.values import Basis, Level
     from carbonspan.energy import EnergyModel
-    from carbonspan.telemetry._contract import Level
 
 
 def enum(kind: type[Level | Basis]) -> Callable[[Any], Any]:

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from carbonspan.core import _option_values as option_values
-from carbonspan.core.values import Basis
+from carbonspan.core.values import Basis, Level
 from carbonspan.live._chosen import BUNDLED, parse as sources_in_order
 from carbonspan.live.sources import NAMES
-from carbonspan.telemetry._contract import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from carbonspan.core._outcome import Role
+
 J_PER_WH = 3600.0
 J_PER_KWH = 3.6e6
 
@@ -94,21 +96,20 @@ def independent_sum(*ranges: Range) -> Range:
     return Range(max(0.0, central - below), central, central + above)
 
 
-class Role(str, Enum):
-    """What a span stands for in the count (DESIGN, decision 2). Only `INFERENCE` is counted."""
-
-    INFERENCE = "inference"
-    CONTAINER = "container"
-    DUPLICATE = "duplicate"
-    CACHED = "cached"
-
-
 class Basis(str, Enum):
     """What a grid intensity contains. Two bases are never blended in one value."""
 
     LIFE_CYCLE = "life-cycle"
     DIRECT = "direct"
     MARGINAL = "marginal"
+
+
+class Level(str, Enum):
+    """How much is written on a span; each level contains the ones before it."""
+
+    MINIMAL = "minimal"
+    STANDARD = "standard"
+    FULL = "full"
 
 
 class Quality(str, Enum):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan import grid, site as sites, usage as usages
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import warn_once
-from carbonspan.core.values import Role
+from carbonspan.core._outcome import Outcome, Role
 from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
 from carbonspan.estimate import footprint as footprints
 from carbonspan.estimate._plan import Kind, Lanes
@@ -43,22 +43,6 @@ class _Conditions(NamedTuple):
     site: Site
     intensity: Intensity
     rates: footprints.Rates
-
-
-class Outcome:
-    """What became of an LLM span. Each span has exactly one. Texts, not an Enum: they are counted on every span."""
-
-    ENRICHED = "enriched"
-    UNKNOWN_MODEL = "unknown_model"  # enriched, with a class default in place of the model
-    NO_USAGE = "no_usage"  # an LLM call that does not say what it consumed
-    INVALID_USAGE = "invalid_usage"  # ... or says something impossible
-    CONTAINER = "container"  # repeats or will repeat what its children say: not counted
-    CACHED = "cached"  # answered from a response cache: no inference took place
-    CONTAINER_USAGE = "container_usage"  # a container that is counted, for nothing below it said what it consumed
-    DUPLICATE = "duplicate"  # another span of the same call is counted
-    NO_INTENSITY = "no_intensity"  # `basis_strict`, and no figure of that basis
-    ALREADY = "already_enriched"
-    ERROR = "error"
 
 
 class Enrichment(NamedTuple):

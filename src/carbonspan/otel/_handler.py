@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan.core.values import Role
+from carbonspan.core._outcome import Outcome, Role
+from carbonspan.core.values import Level
 from carbonspan.counting import CACHED, COUNTED, DUPLICATE, Attributor, Ledger
 from carbonspan.counting._ancestry import above_of, alone
 from carbonspan.counting._attribution import FLAG, NOTHING, TELLING
-from carbonspan.estimate._estimator import Outcome, Road
-from carbonspan.telemetry import Books, Level, cached_attributes, role_attributes, task_attributes, writer
+from carbonspan.estimate._estimator import Road
+from carbonspan.telemetry import Books, cached_attributes, role_attributes, task_attributes, writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,8 +22,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from carbonspan.core._options import Settings, check_environment
+from carbonspan.core._outcome import Outcome
 from carbonspan.counting import Arrivals, handled
-from carbonspan.estimate._estimator import Outcome
 from carbonspan.live._report import TIMEOUT_S
 from carbonspan.otel._handler import Step
 from carbonspan.otel._writeback import UNLIMITED, fitting

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.core._options import Settings
+from carbonspan.core._outcome import Outcome
 from carbonspan.counting import handled, node_of, started
-from carbonspan.estimate._estimator import Outcome
 from carbonspan.live._report import TIMEOUT_S
 from carbonspan.otel._handler import Step
 from carbonspan.otel._writeback import Path, facts, path, read, replace, write

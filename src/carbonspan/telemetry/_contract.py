@@ -8,11 +8,11 @@ made from this table. OpenTelemetry has no convention for carbon yet, and the `g
 
 from __future__ import annotations
 
-from enum import Enum
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan.core.values import Role
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Level
 from carbonspan.estimate.footprint import Footprint
 from carbonspan.version import METHOD_NAME, METHOD_VERSION
 
@@ -35,14 +35,6 @@ def marked(attributes: Mapping[str, Any]) -> bool:
 
 BOUNDARY = "inference: server energy x PUE, operational + embodied; no training, network or client"
 NATURE = "estimated"
-
-
-class Level(str, Enum):
-    """How much is written on a span; each level contains the ones before it."""
-
-    MINIMAL = "minimal"
-    STANDARD = "standard"
-    FULL = "full"
 
 
 class Attribute(NamedTuple):

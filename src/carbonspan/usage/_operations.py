@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
-from carbonspan.core.values import Role
 
 
 class Operation(NamedTuple):

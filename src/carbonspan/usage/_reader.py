@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from carbonspan.core.values import Role, Usage
+from carbonspan.core._outcome import Role
+from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _operations as operations, _providers as providers
 from carbonspan.usage._counts import NOTHING, settle
 from carbonspan.usage._dialects import MARKERS, choose

@@ -18,7 +18,7 @@ from carbonspan.usage._dialects import choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from carbonspan.core.values import Role
+    from carbonspan.core._outcome import Role
     from carbonspan.usage._counts import Reading
     from carbonspan.usage._dialects import Dialect, Names
     from carbonspan.usage._operations import Operation

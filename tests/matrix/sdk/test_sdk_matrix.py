@@ -33,9 +33,10 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
+from carbonspan.core.values import Level
 from carbonspan.otel._writeback import Path, path
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, METRICS, TASK, Level
+from carbonspan.telemetry import ATTRIBUTES, METRICS, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
