@@ -8,7 +8,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
 
-.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture docs dashboards collector-config bench soak clean
+.PHONY: help demo test check format test-pythons test-sdks instrumentations stack stack-programs stack-test dist picture generate collector-config bench soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -68,14 +68,11 @@ stack-test: $(DEV) stack-programs ## configurations, dashboards, rules and queri
 dist: $(DEV) ## build wheel and sdist, install each elsewhere, use it
 	@.venv/bin/python tests/dist.py
 
-picture: $(DEMO) ## regenerate the demo's picture for the README
+picture: $(DEMO) ## remake the demo's picture for the README: it has the times of one run, so no check compares it
 	@.venv-demo/bin/carbonspan demo --svg docs/demo.svg
 
-docs: $(DEV) ## regenerate the tables in docs/ that come from the code
-	@.venv/bin/python docs/generate.py
-
-dashboards: $(DEV) ## rebuild the dashboards' JSON (needs Python 3.11)
-	@.venv/bin/python -m dashboards.build
+generate: $(DEV) ## remake every file that is made from the code; with CHECK=1 only name those that differ
+	@.venv/bin/python docs/generate.py $(if $(CHECK),--check)
 
 collector-config: $(DEV) ## rewrite the Collector's estimate, after a table or an attribute changed
 	@env -i PATH="$$PATH" HOME="$$HOME" .venv/bin/carbonspan collector-config --part pipelines \

@@ -1,11 +1,10 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write the dashboards' JSON beside this file, or, with `--check`, say which differ: `python -m dashboards.build`."""
+"""The JSON of each dashboard, as it stands beside this file: `make generate` writes it."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from dashboards import board, carbon_overview, release_comparison, trace_backend
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -27,18 +26,6 @@ def built() -> Mapping[Path, str]:
         board.TRACES: trace_backend.dashboard(),
     }
     return {FOLDER / f"{uid}.json": _text(made.build()) for uid, made in boards.items()}
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the files; with `--check` write none, and return 1 if any differs from what is built."""
-    files = built()
-    if "--check" in arguments:
-        stale = [path.name for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
-        sys.stderr.writelines(f"{name} is not what the code builds: run python -m dashboards.build\n" for name in stale)
-        return 1 if stale else 0
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
-    return 0
 
 
 def _text(made: object) -> str:
@@ -56,7 +43,3 @@ def _drop_what_no_grafana_reads(board: dict[str, Any]) -> None:
     for panel in board["panels"]:
         if panel["type"] == "table":
             panel["options"].pop("footer", None)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

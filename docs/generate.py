@@ -1,13 +1,18 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Regenerates the tables in docs/ that come from the code, between their markers: `make docs`.
+"""Remakes what the repository holds that is made from the code: `make generate`, which CI runs with `CHECK=1`.
 
-A test compares: a table that changed in the code and not in the docs fails.
+These are the tables in the pages, between their markers; the dashboards' JSON; and the Collector's configuration.
+With `--check` nothing is written, and what differs is named.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +23,16 @@ from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS
 from carbonspan.telemetry._contract import OTHERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTOR = ROOT / "collector-config" / "enrich-at-collector.yaml"
+
+# The builders of the dashboards declare this Python; on an older one the dashboards are left as they are, and named.
+DASHBOARDS_NEED = (3, 11)
+
+# What the page on the Collector shows of the statements.
+_FIGURE = re.compile(r"- 'set\(span\.attributes\[\"carbon\.(emissions\.(\w+_)?grams|energy\.(\w+_)?wh)\"\]")
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -127,7 +139,28 @@ def labels() -> str:
     return _table(("label", "meaning"), [(f"`{name}`", meaning) for name, meaning in LABELS])
 
 
-TABLES: dict[str, Callable[[], str]] = {
+def statements() -> str:
+    """Return a few of the statements that estimate inside the Collector: those that write grams and watt-hours."""
+    lines = (line.strip() for line in _collector_config("statements").splitlines())
+    return "\n".join(["```yaml", *(line for line in lines if _FIGURE.match(line)), "```"])
+
+
+@cache
+def _collector_config(part: str) -> str:
+    # With default settings, whatever the environment of whoever runs this says.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARBONSPAN_")}
+    command = "from carbonspan.cli import main; main()"
+    made = subprocess.run(  # noqa: S603 - this interpreter, and arguments from this file
+        [sys.executable, "-c", command, "collector-config", "--part", part],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return made.stdout
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
     "attributes": attributes,
     "grid metrics": grid_metrics,
     "grid sources": sources,
@@ -137,21 +170,103 @@ TABLES: dict[str, Callable[[], str]] = {
     "options": options,
     "other attributes": other_attributes,
     "source options": source_options,
+    "statements": statements,
 }
-MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+"""What a page may have between `<!-- generated: NAME -->` and `<!-- end -->`, each on a line of its own."""
+
+_OPENING = re.compile(r"<!-- generated: (?P<name>.+) -->")
+_CLOSING = "<!-- end -->"
+_MARKER = re.compile(r"<!--\s*(generated|end)\b", re.IGNORECASE)
 
 
-def regenerated(text: str) -> str:
-    """Return a page with every marked table made anew."""
-    return MARKED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[3], text)
+class MarkerError(ValueError):
+    """A page has a marker that leads nowhere."""
 
 
-def main() -> None:
-    """Rewrite the pages that have marked tables."""
-    for page in sorted(HERE.glob("*.md")):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(regenerated(text), encoding="utf-8")
+def regenerated(text: str) -> tuple[str, list[str]]:
+    """Return a page with every marked block made anew, and the names of its blocks.
+
+    Raises:
+        MarkerError: a block has no name that is known, no beginning or no end, or holds another; or a marker is
+            misspelt.
+    """
+    lines: list[str] = []
+    names: list[str] = []
+    within = False
+    for number, line in enumerate(text.split("\n"), start=1):
+        opening = _OPENING.fullmatch(line)
+        if opening:
+            if within:
+                raise MarkerError(f"line {number}: the block {names[-1]!r} before it has no end")
+            if opening["name"] not in BLOCKS:
+                raise MarkerError(
+                    f"line {number}: {opening['name']!r} is not a known block; known: {', '.join(BLOCKS)}"
+                )
+            within = True
+            names.append(opening["name"])
+            lines += [line, BLOCKS[names[-1]]()]
+        elif line == _CLOSING:
+            if not within:
+                raise MarkerError(f"line {number}: an end without a beginning")
+            within = False
+            lines.append(line)
+        elif _MARKER.search(line):
+            raise MarkerError(f"line {number}: {line!r} is not a marker, and looks like one")
+        elif not within:
+            lines.append(line)
+    if within:
+        raise MarkerError(f"the block {names[-1]!r} has no end")
+    return "\n".join(lines), names
+
+
+def pages() -> list[Path]:
+    """Return the pages: the README, the changelog, and all below docs/."""
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of every file that is made from the code, or holds a block that is.
+
+    Raises:
+        MarkerError: a page has a marker that leads nowhere, or a block stands on no page.
+    """
+    files: dict[Path, str] = {}
+    used: set[str] = set()
+    for page in pages():
+        try:
+            files[page], names = regenerated(page.read_text(encoding="utf-8"))
+        except MarkerError as error:
+            raise MarkerError(f"{page.relative_to(ROOT)}: {error}") from error
+        used.update(names)
+    if unused := sorted(BLOCKS.keys() - used):
+        raise MarkerError(f"no page has the block {', '.join(map(repr, unused))}")
+    files[COLLECTOR] = _collector_config("pipelines")
+    if sys.version_info >= DASHBOARDS_NEED:
+        sys.path.insert(0, str(ROOT))
+        from dashboards.build import built  # noqa: PLC0415 - it needs what an older Python has not
+
+        files |= built()
+    return files
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write what differs; with `--check` write nothing, and return 1 if anything does."""
+    check = "--check" in arguments
+    differing = [
+        (path, text)
+        for path, text in generated().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for path, text in differing:
+        if check:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is not what the code makes: run make generate\n")
+        else:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}: written\n")
+    if sys.version_info < DASHBOARDS_NEED:
+        sys.stderr.write("dashboards/ is left out: its builders need Python 3.11\n")
+    return 1 if check and differing else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,23 +1,26 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""README and docs: their code runs, their generated tables are what the code says, their links lead somewhere."""
+"""README and docs: their code runs, what they have from the code is what it says, their links lead somewhere."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
 
-if TYPE_CHECKING:
-    from types import ModuleType
+from carbonspan.telemetry._contract import OTHERS
+from docs import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = list(find_examples(str(ROOT / "README.md"), str(ROOT / "docs")))
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PAGES = generate.pages()
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
@@ -28,23 +31,106 @@ def test_code_in_the_docs_runs_and_prints_what_it_says(example: CodeExample, eva
         eval_example.run_print_check(example)
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_generated_tables_are_what_the_code_says(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert _generator().regenerated(text) == text, "run: make docs"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_relative_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_generated_file_is_what_the_code_makes() -> None:
+    for path, text in generate.generated().items():
+        assert path.read_text(encoding="utf-8") == text, f"{named(path)}: run make generate"
+
+
+@pytest.mark.parametrize("name", generate.BLOCKS)
+def test_every_generated_block_has_something_in_it(name: str) -> None:
+    assert len(generate.BLOCKS[name]().splitlines()) > 2
+
+
+def test_a_page_has_the_attributes_that_are_not_of_one_inference() -> None:
+    # Said once beside the generator, which would agree with itself about a block that it leaves empty.
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for name, _, meaning in OTHERS:
+        assert re.search(rf"^\| `{re.escape(name)}` \| .* \| {re.escape(meaning)} \|$", text, re.MULTILINE), name
+
+
+def marked(*lines: str) -> str:
+    return "\n".join(["before", *lines, "after", ""])
+
+
+@pytest.mark.parametrize("old", [(), ("| an older table |",), ("", "")], ids=["empty", "old", "blank"])
+def test_a_block_is_filled_whatever_stood_in_it(old: tuple[str, ...]) -> None:
+    text, names = generate.regenerated(marked("<!-- generated: labels -->", *old, "<!-- end -->"))
+    assert names == ["labels"]
+    assert text == marked("<!-- generated: labels -->", generate.labels(), "<!-- end -->")
+    assert generate.regenerated(text) == (text, names)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["<!-- generated: lables -->", "<!-- end -->"], r"line 2: 'lables' is not a known block; known: attributes,"),
+        (["<!-- generated: labels -->"], r"'labels' has no end"),
+        (["<!-- generated: labels -->", "<!-- generated: metrics -->", "<!-- end -->"], r"line 3: .*'labels'.* no end"),
+        (["<!-- end -->"], r"line 2: an end without a beginning"),
+        (["<!-- generated: labels -->", "<!-- end -->", "<!-- end -->"], r"line 4: an end without a beginning"),
+        (["<!-- generated labels -->", "<!-- end -->"], r"line 2: .* is not a marker"),
+        (["<!--generated: labels-->", "<!-- end -->"], r"line 2: .* is not a marker"),
+        (["  <!-- generated: labels -->", "<!-- end -->"], r"line 2: .* is not a marker"),
+        (["<!-- generated: labels -->", "<!-- End -->"], r"line 3: .* is not a marker"),
+    ],
+)
+def test_a_marker_that_leads_nowhere_is_an_error(lines: list[str], message: str) -> None:
+    with pytest.raises(generate.MarkerError, match=message):
+        generate.regenerated(marked(*lines))
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the pages, and the generator at work on it alone."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    for name in ("README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    monkeypatch.setattr(generate, "COLLECTOR", tmp_path / "enrich-at-collector.yaml")
+    monkeypatch.setattr(generate, "DASHBOARDS_NEED", (99,))
+    return tmp_path
+
+
+def page_with(copy: Path, name: str) -> Path:
+    (page,) = (p for p in copy.rglob("*.md") if f"<!-- generated: {name} -->" in p.read_text(encoding="utf-8"))
+    return page
+
+
+def test_the_check_names_what_differs_and_writes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main([]) == 0  # the Collector's file was not copied
+    assert capsys.readouterr().out == "enrich-at-collector.yaml: written\n"
+    assert generate.main(["--check"]) == 0
+    page = page_with(copy, "labels")
+    right = page.read_text(encoding="utf-8")
+    edited = right.replace("who answers", "who knows")
+    assert edited != right
+    page.write_text(edited, encoding="utf-8")
+    capsys.readouterr()
+    assert generate.main(["--check"]) == 1
+    assert f"{page.relative_to(copy)} is not what the code makes: run make generate\n" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == edited
+    assert generate.main([]) == 0
+    assert page.read_text(encoding="utf-8") == right
+
+
+def test_a_table_that_no_page_has_is_an_error(copy: Path) -> None:
+    page = page_with(copy, "other attributes")
+    page.write_text(
+        page.read_text(encoding="utf-8").replace("generated: other attributes", "generated: labels"), "utf-8"
+    )
+    with pytest.raises(generate.MarkerError, match="no page has the block 'other attributes'"):
+        generate.main(["--check"])
+
+
+def test_an_error_names_its_page(copy: Path) -> None:
+    page = page_with(copy, "labels")
+    page.write_text(page.read_text(encoding="utf-8").replace("<!-- end -->", ""), "utf-8")
+    with pytest.raises(generate.MarkerError, match=rf"{page.relative_to(copy)}: .*no end"):
+        generate.main([])
