@@ -66,7 +66,7 @@ def test_every_mix_names_what_it_stands_on() -> None:
 def test_no_value_is_without_an_entry() -> None:
     for region in rows("sites/cloud_regions.csv"):
         for geography in ("US", "EU", "APAC", "WORLD"):
-            place = Place(region["host"], region["region"], "host", region["zone"], region["country"], geography)
+            place = Place(region["operator"], region["region"], "host", region["zone"], region["country"], geography)
             for basis in Basis:
                 found = [rung(place, basis, 1, 0) for rung in offline.RUNGS]
                 assert {(value.source, value.basis) for value in found if value} <= {

@@ -18,12 +18,12 @@ FIGURES = rows("sites/pue_wue.csv")
 DRIFT = 1.12  # of PUE - 1 in a year, see data/sites/README.md
 
 
-def own(host: str, column: str, macro_region: str = "") -> list[float]:
+def own(operator: str, column: str, macro_region: str = "") -> list[float]:
     table = tables()
     return [
         float(row[column])
         for row in FIGURES
-        if row["host"] == host
+        if row["operator"] == operator
         and row["region"] in table.regions
         and row["pue_kind"] != "average"
         and (column == "pue" or row["wue_kind"] in {"region", "dated"})
@@ -31,9 +31,9 @@ def own(host: str, column: str, macro_region: str = "") -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("info", regions(), ids=lambda info: f"{info.host}:{info.region}")
+@pytest.mark.parametrize("info", regions(), ids=lambda info: f"{info.operator}:{info.region}")
 def test_every_region_has_a_facility(info: facility.RegionInfo) -> None:
-    site = site_of(Place(info.host, info.region, "setting", info.zone, info.country, info.geography))
+    site = site_of(Place(info.operator, info.region, "setting", info.zone, info.country, info.geography))
     assert 1.0 < site.pue.low <= site.pue.central <= site.pue.high < 2.0
     assert site.pue == info.pue
     water = site.wue_onsite_l_per_kwh
@@ -46,7 +46,7 @@ def test_every_region_has_a_facility(info: facility.RegionInfo) -> None:
 def test_the_list_is_ordered_and_whole() -> None:
     listed = regions()
     assert len(listed) == 216
-    assert all((a.host, a.region) < (b.host, b.region) for a, b in pairwise(listed))
+    assert all((a.operator, a.region) < (b.operator, b.region) for a, b in pairwise(listed))
     oregon = next(info for info in listed if info.region == "us-west-2")
     assert oregon[:-1] == (
         "aws",
@@ -92,7 +92,7 @@ def test_which_figure_holds(text: str, pue: float, wue: float, source: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("host", "pue", "wue"),
+    ("operator", "pue", "wue"),
     [
         ("openai", Range(1.06, 1.17, 1.54), Range(0.0, 0.27, 2.85)),
         ("anthropic", Range(1.06, 1.13, 1.54), Range(0.12, 0.37, 1.15)),  # a range in its source
@@ -103,8 +103,8 @@ def test_which_figure_holds(text: str, pue: float, wue: float, source: str) -> N
         ("groq", Range(1.1, 1.54, 1.8), Range(0.0, 0.36, 2.85)),
     ],
 )
-def test_providers_that_disclose_no_region(host: str, pue: Range, wue: Range) -> None:
-    site = site_of(Place(host, "US", "provider_default", "", "USA", "US"))
+def test_providers_that_disclose_no_region(operator: str, pue: Range, wue: Range) -> None:
+    site = site_of(Place(operator, "US", "provider_default", "", "USA", "US"))
     assert (site.pue, site.wue_onsite_l_per_kwh) == (pue, wue)
 
 
@@ -113,30 +113,30 @@ def test_what_was_read_elsewhere_says_where() -> None:
         if row["pue_kind"] in {"region", "average", "dated", "macro"}:
             assert "as listed by https://github.com/Green-Software-Foundation/real-time-cloud" in row["source"]
     # a placeholder has no year
-    assert [row["year"] for row in FIGURES if row["host"] == "xai"] == [""]
+    assert [row["year"] for row in FIGURES if row["operator"] == "xai"] == [""]
 
 
 def test_a_geography_that_nobody_knows_is_no_error() -> None:
     assert site_of(Place("azure", "x", "unknown")).source == "azure:fleet:FY2025"
 
 
-@pytest.mark.parametrize("row", FIGURES, ids=lambda row: f"{row['host']}:{row['region']}")
+@pytest.mark.parametrize("row", FIGURES, ids=lambda row: f"{row['operator']}:{row['region']}")
 def test_the_bounds_follow_the_rules(row: dict[str, str]) -> None:
     low, pue, high = (float(row[name]) for name in ("pue_low", "pue", "pue_high"))
-    host, table = row["host"], tables()
+    operator, table = row["operator"], tables()
     region = table.regions.get(row["region"])
     macro = table.geographies[region.geography].macro_region if region else row["region"]
     if row["pue_kind"] == "region":
         expected = (1 + (pue - 1) / DRIFT, 1 + (pue - 1) * DRIFT)
     elif row["pue_kind"] == "average":
-        expected = (min(own(host, "pue", macro)), max(own(host, "pue", macro)))
-    elif row["pue_kind"] == "dated" and host == "azure":
-        current = next(float(r["pue"]) for r in FIGURES if (r["host"], r["region"]) == ("azure", macro))
+        expected = (min(own(operator, "pue", macro)), max(own(operator, "pue", macro)))
+    elif row["pue_kind"] == "dated" and operator == "azure":
+        current = next(float(r["pue"]) for r in FIGURES if (r["operator"], r["region"]) == ("azure", macro))
         expected = (1 + (min(pue, current) - 1) / DRIFT, 1 + (max(pue, current) - 1) * DRIFT)
     elif row["pue_kind"] == "dated":
         expected = (1 + (pue - 1) / DRIFT**2, 1 + (pue - 1) * DRIFT**2)
-    elif row["pue_kind"] in {"macro", "fleet"} and host != "meta":
-        figures = [*own(host, "pue", macro), pue]
+    elif row["pue_kind"] in {"macro", "fleet"} and operator != "meta":
+        figures = [*own(operator, "pue", macro), pue]
         expected = (min(figures), max(figures))
     elif row["pue_kind"] == "assumption":
         expected = (min(float(r["pue"]) for r in FIGURES), 1.54)
@@ -146,8 +146,8 @@ def test_the_bounds_follow_the_rules(row: dict[str, str]) -> None:
     water_low, water, water_high = (float(row[f"wue{name}_l_per_kwh"]) for name in ("_low", "", "_high"))
     if row["wue_kind"] == "region":
         assert (water_low, water_high) == pytest.approx((water / 1.5, water * 1.5), rel=1e-3)
-    elif row["wue_kind"] in {"fleet", "macro"} and host in {"aws", "azure"}:
-        figures = [*own(host, "wue_l_per_kwh", macro if row["wue_kind"] == "macro" else ""), water]
+    elif row["wue_kind"] in {"fleet", "macro"} and operator in {"aws", "azure"}:
+        figures = [*own(operator, "wue_l_per_kwh", macro if row["wue_kind"] == "macro" else ""), water]
         assert (water_low, water_high) == (min(figures), max(figures))
     elif row["wue_kind"] == "unknown":
         assert (water_low, water, water_high) == (0.0, 0.36, 2.85)
@@ -189,7 +189,7 @@ def test_sites_are_kept_by_place_and_bounded() -> None:
     place = parse_region("us-east-1")
     assert site_of(place) is site_of(place)
     for number in range(3000):
-        assert site_of(Place("aws", f"r{number}", "host", geography="US")).place.region == f"r{number}"
+        assert site_of(Place("aws", f"r{number}", "operator", geography="US")).place.region == f"r{number}"
     assert len(facility._found) <= 1024
 
 

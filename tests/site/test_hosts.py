@@ -30,7 +30,7 @@ def test_host_of(text: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "host", "region"),
+    ("text", "operator", "region"),
     [
         ("bedrock-runtime.eu-west-1.amazonaws.com", "aws", "eu-west-1"),
         ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "aws", "us-gov-west-1"),
@@ -62,8 +62,8 @@ def test_host_of(text: str, host: str) -> None:
         ("api.studio.nebius.com", "nebius", ""),
         ("api.tokenfactory.nebius.com", "nebius", ""),
         *(
-            (f"https://{name}/v1", host, "")
-            for name, host in (
+            (f"https://{name}/v1", operator, "")
+            for name, operator in (
                 ("openrouter.ai", "openrouter"),
                 ("api.moonshot.cn", "moonshot_cn"),
                 ("api.moonshot.ai", "moonshot"),
@@ -98,8 +98,8 @@ def test_host_of(text: str, host: str) -> None:
         ("us-api.together.ai", "together", "US"),
     ],
 )
-def test_hosts_of_providers(text: str, host: str, region: str) -> None:
-    assert match_host(text) == HostMatch(host, region)
+def test_hosts_of_providers(text: str, operator: str, region: str) -> None:
+    assert match_host(text) == HostMatch(operator, region)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_hosts_of_providers(text: str, host: str, region: str) -> None:
     ],
 )
 def test_private_hosts(text: str) -> None:
-    assert match_host(f"{text}").host == PRIVATE
+    assert match_host(f"{text}").operator == PRIVATE
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def test_a_self_hosted_model_runs_where_its_telemetry_comes_from(attributes: dic
     assert locate(attributes, provider=provider, resource_attributes={"cloud.region": "eu-west-3"}) == IN_PARIS
     # and every resource is looked at for itself
     elsewhere = {"cloud.region": "francecentral", "cloud.provider": 7}
-    assert locate(attributes, provider=provider, resource_attributes=elsewhere).host == "azure"
+    assert locate(attributes, provider=provider, resource_attributes=elsewhere).operator == "azure"
 
 
 def test_what_the_user_hosts() -> None:

@@ -48,7 +48,7 @@ def test_an_alpha_2_code_without_a_zone_of_its_own_is_the_country() -> None:
         ("aws:eu-wst-1", r"'aws:eu-wst-1'.*did you mean eu-west-1"),
         ("zone:US-CAL-CIS", r"'zone:US-CAL-CIS'.*did you mean US-CAL-CISO"),
         ("awss:eu-west-1", r"'awss:eu-west-1'.*did you mean aws"),
-        ("gcp:eu-west-1", r"'gcp:eu-west-1'"),  # a region of another host
+        ("gcp:eu-west-1", r"'gcp:eu-west-1'"),  # a region of another operator
         ("swedncentral", r"did you mean swedencentral"),
         ("", r"unknown region ''"),
         ("zone:", r"unknown region 'zone:'"),

@@ -13,10 +13,10 @@ REGIONS = sorted(tables().regions)
 
 
 def test_no_region_is_missing() -> None:
-    by_host: dict[str, int] = {}
+    by_operator: dict[str, int] = {}
     for region in tables().regions.values():
-        by_host[region.host] = by_host.get(region.host, 0) + 1
-    assert by_host == {
+        by_operator[region.operator] = by_operator.get(region.operator, 0) + 1
+    assert by_operator == {
         "aws": 38,
         "azure": 67,
         "gcp": 44,
@@ -68,7 +68,7 @@ def test_a_region_may_be_written_as_its_portal_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "host", "expected"),
+    ("name", "operator", "expected"),
     [
         ("eu-west-9", "aws", Place("aws", "eu-west-9", "host", "", "", "EUROPE")),
         ("us-gov-north-1", "aws", Place("aws", "us-gov-north-1", "host", "", "USA", "US-GOV")),
@@ -79,13 +79,13 @@ def test_a_region_may_be_written_as_its_portal_does() -> None:
         ("", "", None),
     ],
 )
-def test_a_region_that_opened_since_is_placed_by_its_prefix(name: str, host: str, expected: Place | None) -> None:
-    assert region_place(name, host, "host") == expected
+def test_a_region_that_opened_since_is_placed_by_its_prefix(name: str, operator: str, expected: Place | None) -> None:
+    assert region_place(name, operator, "host") == expected
 
 
 def test_every_prefix_names_a_known_area() -> None:
-    for host, _, name in tables().region_prefixes:
-        assert area_place(name, host, "host") is not None
+    for operator, _, name in tables().region_prefixes:
+        assert area_place(name, operator, "host") is not None
 
 
 @pytest.mark.parametrize(

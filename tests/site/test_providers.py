@@ -33,15 +33,15 @@ OPENTELEMETRY = [
 
 @pytest.mark.parametrize("name", OPENTELEMETRY)
 def test_every_provider_of_the_convention_is_known(name: str) -> None:
-    assert provider_of(name).host
+    assert provider_of(name).operator
 
 
 @pytest.mark.parametrize("row", rows("sites/providers.csv"), ids=lambda row: str(row["provider"]))
 def test_every_default_is_a_place_and_an_assumption(row: dict[str, str]) -> None:
     if row["region"]:
-        assert area_place(row["region"], row["host"], "provider_default") is not None
+        assert area_place(row["region"], row["operator"], "provider_default") is not None
         assert row["source"].startswith("assumption:")
-    assert bool(row["host"]) != bool(row["self_hosted"])
+    assert bool(row["operator"]) != bool(row["self_hosted"])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_lab_knows_its_own_models(provider: str, model: str, *, own: bool) -> 
     assert provider_of(provider).is_own(model) is own
 
 
-def test_a_host_stands_for_its_provider() -> None:
+def test_an_operator_stands_for_its_provider() -> None:
     assert provider_of("mistral")[:3] == ("mistral", "EU", False)
     assert provider_of("xai").region == "US"
     assert provider_of("gcp") == Provider("gcp", "", self_hosted=False)

@@ -12,16 +12,24 @@ SITE_TABLES = (
     "cloud_regions",
     "countries",
     "geographies",
-    "host_aliases",
     "hosts",
     "model_prefixes",
+    "operator_aliases",
     "providers",
     "pue_wue",
     "region_prefixes",
     "span_attributes",
     "wue_offsite",
 )
-WITH_SOURCE = ("host_aliases", "hosts", "model_prefixes", "providers", "pue_wue", "region_prefixes", "span_attributes")
+WITH_SOURCE = (
+    "hosts",
+    "model_prefixes",
+    "operator_aliases",
+    "providers",
+    "pue_wue",
+    "region_prefixes",
+    "span_attributes",
+)
 
 
 @pytest.mark.parametrize("name", SITE_TABLES)

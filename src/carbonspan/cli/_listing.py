@@ -97,17 +97,17 @@ def _model(entry: Entry) -> dict[str, Any]:
 
 
 def regions(pattern: str) -> list[dict[str, Any]]:
-    """Return cloud regions whose host, id, city, country or zone contains `pattern`, with their yearly intensity."""
+    """Return cloud regions whose operator, id, city, country or zone contains `pattern`, with yearly intensity."""
     wanted = pattern.lower()
     resolver = grid.Resolver()
     now = datetime.now(timezone.utc)
     ns = int(now.timestamp()) * 1_000_000_000
     found = []
     for info in site.regions():
-        name = f"{info.host}:{info.region}"
+        name = f"{info.operator}:{info.region}"
         if not any(wanted in text.lower() for text in (name, info.city, info.country, info.zone)):
             continue
-        place = Place(info.host, info.region, "setting", info.zone, info.country, info.geography)
+        place = Place(info.operator, info.region, "setting", info.zone, info.country, info.geography)
         intensity = resolver.at(place, ns, ns)
         row: dict[str, Any] = {
             "region": name,

@@ -38,7 +38,7 @@ def host() -> list[str]:
         put(whose, '""'),
         put(name("at"), '""'),
     ]
-    hosts = [(row["pattern"], row["host"], _whose(row)) for row in rows("sites/hosts.csv")]
+    hosts = [(row["pattern"], row["operator"], _whose(row)) for row in rows("sites/hosts.csv")]
     exact = {pattern: value for pattern, _, value in hosts if "*" not in pattern and _REGION not in pattern}
     steps.append(put(whose, found(exact, this), f'{this} != ""'))
     strange = f'{whose} == "" and {this} != ""'
@@ -64,5 +64,5 @@ def host() -> list[str]:
 
 def _whose(row: Mapping[str, str]) -> str:
     """Return whose machines a host's row means, with the key of the place where it tells one."""
-    place = area_place(row["region"], row["host"], "") if row["region"] else None
-    return row["host"] if place is None else key_of(place)
+    place = area_place(row["region"], row["operator"], "") if row["region"] else None
+    return row["operator"] if place is None else key_of(place)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from carbonspan.collector._ottl import any_of, attribute, found, matches, name, plain, put, text
-from carbonspan.collector._places import AREA_HOSTS, key_of
+from carbonspan.collector._places import AREA_OPERATORS, key_of
 from carbonspan.collector._usage import named
 from carbonspan.core._tables import rows
 from carbonspan.site import parse_region
@@ -39,7 +39,7 @@ def steps(settings: Settings, places: Places) -> list[str]:
     unset = f'{name(KEY)} == ""'
     whose, owner, assumed = name("whose"), name("owner"), name("assumed")
     providers = {row["provider"]: row for row in reversed(rows("sites/providers.csv"))}
-    of_provider = {key: row["host"] for key, row in providers.items() if row["host"]}
+    of_provider = {key: row["operator"] for key, row in providers.items() if row["operator"]}
     found_steps = [
         put(name(KEY), '""'),
         put(name(METHOD), '""'),
@@ -48,7 +48,8 @@ def steps(settings: Settings, places: Places) -> list[str]:
         put(
             assumed,
             found(
-                of_provider | {row["host"]: row["host"] for row in providers.values() if row["host"]}, name("provider")
+                of_provider | {row["operator"]: row["operator"] for row in providers.values() if row["operator"]},
+                name("provider"),
             ),
             f'{name("provider")} != ""',
         ),
@@ -72,7 +73,7 @@ def steps(settings: Settings, places: Places) -> list[str]:
         put(cloud, owner),
         put(
             cloud,
-            found(tables().hosts, f"ToLowerCase(Trim({attribute('cloud.provider')}))"),
+            found(tables().operators, f"ToLowerCase(Trim({attribute('cloud.provider')}))"),
             f"IsString({attribute('cloud.provider')})",
         ),
     ]
@@ -99,24 +100,24 @@ def _set_by_user(settings: Settings) -> list[str]:
     rules += [(key, "true") for key in ordered if key == "*"]
     for key, where in rules:
         place = parse_region(ordered[key])
-        target = text(key_of(place)) if place.host else f'Concat([{name("owner")}, {text(place.region)}], "|")'
+        target = text(key_of(place)) if place.operator else f'Concat([{name("owner")}, {text(place.region)}], "|")'
         found_steps += _set_to(target, "setting", f"{unset} and {where}")
     return found_steps
 
 
-def _by_region(places: Places, path: str, host_path: str, where: str, method: str) -> list[str]:
+def _by_region(places: Places, path: str, operator_path: str, where: str, method: str) -> list[str]:
     """Return the statements that place a region's name, by the table, by its prefix, or as a geography."""
     unset, this, of = f'{name(KEY)} == "" and {where}', name("region"), name("of")
     # Regions that these tables leave out are known too: they are not new ones, to be placed by their prefix.
-    hosts = {key: row.host if key in places.by_key else _LEFT_OUT for key, row in tables().regions.items()}
+    operators = {key: row.operator if key in places.by_key else _LEFT_OUT for key, row in tables().regions.items()}
     there = f'{unset} and {of} != "" and {of} != "{_LEFT_OUT}"'
     if method == "host":  # another cloud's region may have the same name
-        there += f" and {of} == {host_path}"
+        there += f" and {of} == {operator_path}"
     found_steps = [
         put(of, '""'),
         put(this, f"ToLowerCase(Trim({path}))", unset),
         f'replace_pattern({this}, " ", "") where {unset}',
-        put(of, found(hosts, this), unset),
+        put(of, found(operators, this), unset),
         *_set_to(this, method, there),
     ]
     by_prefix: dict[str, str] = {}
@@ -130,23 +131,23 @@ def _by_region(places: Places, path: str, host_path: str, where: str, method: st
         *found_steps,
         put(near, '""', new),
         put(near, f'ExtractPatterns({this}, {start})["s"]', new),
-        put(near, f'Concat([{host_path}, {near}], "|")', f'{new} and {near} != ""'),
+        put(near, f'Concat([{operator_path}, {near}], "|")', f'{new} and {near} != ""'),
         put(name("called"), this, f'{new} and {near} != ""'),
         *_set_to(found(by_prefix, near), method, f'{new} and {near} != ""'),
-        *_by_area(path, host_path, where, method),
+        *_by_area(path, operator_path, where, method),
     ]
 
 
-def _by_area(path: str, host_path: str, where: str, method: str) -> list[str]:
+def _by_area(path: str, operator_path: str, where: str, method: str) -> list[str]:
     unset = f'{name(KEY)} == "" and {where}'
     codes = {alias: code for alias, code in tables().aliases.items() if code != WORLD}
     return [
         put(name("area"), '""', unset),
         put(name("area"), found(codes, f"ToLowerCase(Trim({path}))"), unset),
         *_set_to(
-            f'Concat([{host_path}, {name("area")}], "|")',
+            f'Concat([{operator_path}, {name("area")}], "|")',
             method,
-            f'{unset} and {name("area")} != "" and {matches(host_path, any_of(AREA_HOSTS))}',
+            f'{unset} and {name("area")} != "" and {matches(operator_path, any_of(AREA_OPERATORS))}',
         ),
     ]
 
@@ -165,7 +166,7 @@ def _own_machines(settings: Settings, places: Places, providers: Mapping[str, Ma
         put(own, "false"),
         put(own, "true", " or ".join(conditions)),
         put(name("rcloud"), '""'),
-        put(name("rcloud"), found(tables().hosts, f"ToLowerCase(Trim({cloud}))"), f"IsString({cloud})"),
+        put(name("rcloud"), found(tables().operators, f"ToLowerCase(Trim({cloud}))"), f"IsString({cloud})"),
         *_by_region(places, region, name("rcloud"), there, "resource"),
     ]
 
@@ -174,14 +175,14 @@ def _assumed(settings: Settings, providers: Mapping[str, Mapping[str, str]]) -> 
     unset = f'{name(KEY)} == ""'
     if settings.region:
         place = parse_region(settings.region)
-        target = text(key_of(place)) if place.host else f'Concat([{name("owner")}, {text(place.region)}], "|")'
+        target = text(key_of(place)) if place.operator else f'Concat([{name("owner")}, {text(place.region)}], "|")'
         return _set_to(target, "setting_default", unset)
     stranger, lab = name("stranger"), name("lab")
     found_steps = [put(lab, "false")]
     labs: dict[str, list[str]] = {}
     for key, row in providers.items():
         if row["own_models"]:
-            labs.setdefault(row["own_models"], []).extend({key, row["host"]})
+            labs.setdefault(row["own_models"], []).extend({key, row["operator"]})
     for models, names in labs.items():
         pattern = rf"^(?:.*/)?(?:ft:)?(?:$|{'|'.join(map(plain, models.split()))})"
         found_steps.append(
@@ -189,16 +190,16 @@ def _assumed(settings: Settings, providers: Mapping[str, Mapping[str, str]]) -> 
         )
     by_name: dict[str, str] = {}
     for key, row in providers.items():
-        where = area_place(row["region"], row["host"], "") if row["region"] else None
+        where = area_place(row["region"], row["operator"], "") if row["region"] else None
         if where is not None:
-            by_name[key] = by_name.setdefault(row["host"], key_of(where))
+            by_name[key] = by_name.setdefault(row["operator"], key_of(where))
     by_name.pop("", None)
     return [
         *found_steps,
         put(stranger, "false"),
         put(stranger, "true", f'{name("whose")} == "" and {name("host")} != "" and {lab} == false'),
         *_set_to(f'"|{WORLD}"', "unknown", f"{unset} and {stranger} == true"),
-        # The host before the provider: an OpenAI model on Azure's machines runs where Azure does.
+        # The operator before the provider: an OpenAI model on Azure's machines runs where Azure does.
         put(name("default"), found(by_name, name("owner")), unset),
         *_set_to(name("default"), "provider_default", f"{unset} and {name('default')} != nil"),
         *_set_to(f'Concat([{name("owner")}, "{WORLD}"], "|")', "unknown", unset),

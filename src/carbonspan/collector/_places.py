@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a joule causes at each place that the statements may come to.
 
-A place has a key: a cloud region's id, or `host|AREA` for a geography or a country on somebody's machines. A region
-that opened after this release is known by its prefix (`host~prefix`).
+A place has a key: a cloud region's id, or `operator|AREA` for a geography or a country on somebody's machines. A region
+that opened after this release is known by its prefix (`operator~prefix`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from carbonspan.core._options import Settings
     from carbonspan.grid import Resolver
 
-AREA_HOSTS = ("", "aws", "gcp", "azure", "openai", "anthropic", "mistral", "xai", "cohere", "deepseek")
+AREA_OPERATORS = ("", "aws", "gcp", "azure", "openai", "anthropic", "mistral", "xai", "cohere", "deepseek")
 """Whose machines a geography is known on, beside those that the tables name one of."""
 
 
@@ -46,9 +46,9 @@ class Places(NamedTuple):
 def key_of(place: Place) -> str:
     """Return the key of a place that a setting or a table names."""
     region = tables().regions.get(place.region)
-    if region is not None and region.host == place.host:
+    if region is not None and region.operator == place.operator:
         return place.region
-    return f"{place.host}|{place.region}"
+    return f"{place.operator}|{place.region}"
 
 
 def known(settings: Settings, covered: Iterable[str]) -> Places:
@@ -59,17 +59,17 @@ def known(settings: Settings, covered: Iterable[str]) -> Places:
         covered: The cloud regions to know, by id.
     """
     places = Places({})
-    hosts = ["", *dict.fromkeys(row["host"] for row in rows("sites/providers.csv") if row["host"])]
-    hosts += [row["host"] for row in rows("sites/hosts.csv") if row["host"] != PRIVATE]
-    named = [(row["region"], row["host"]) for table in ("providers", "hosts") for row in rows(f"sites/{table}.csv")]
+    operators = ["", *dict.fromkeys(row["operator"] for row in rows("sites/providers.csv") if row["operator"])]
+    operators += [row["operator"] for row in rows("sites/hosts.csv") if row["operator"] != PRIVATE]
+    named = [(row["region"], row["operator"]) for table in ("providers", "hosts") for row in rows(f"sites/{table}.csv")]
     named += [(row["region"], "aws") for row in rows("sites/model_prefixes.csv")]
-    named += [(code, host) for host in AREA_HOSTS for code in tables().geographies]
+    named += [(code, operator) for operator in AREA_OPERATORS for code in tables().geographies]
     found = [region_place(region, "", "") for region in covered]
-    found += [area_place(area, host, "") for area, host in named if area]
-    found += [Place(host, WORLD, "", geography=WORLD) for host in hosts]
+    found += [area_place(area, operator, "") for area, operator in named if area]
+    found += [Place(operator, WORLD, "", geography=WORLD) for operator in operators]
     for region in (settings.region, *settings.regions.values()):
         place = parse_region(region) if region else None
-        found += [replace(place, host=place.host or host) for host in hosts] if place else []
+        found += [replace(place, operator=place.operator or operator) for operator in operators] if place else []
     for place in found:
         if place is not None:
             places.add(place)

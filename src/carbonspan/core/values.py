@@ -176,8 +176,8 @@ class Energy(NamedTuple):
 class Place:
     """Where an inference ran, as far as the span and the settings tell."""
 
-    host: str  # whose machines: aws, gcp, azure, openai, anthropic, ...; "" where unknown
-    region: str  # the host's region id (eu-west-1), or a geography (US, EU, WORLD, a country's ISO 3166-1 alpha-3)
+    operator: str  # whose machines: aws, gcp, azure, openai, anthropic, ...; "" where unknown
+    region: str  # the operator's region id (eu-west-1), or a geography (US, EU, WORLD, a country's ISO 3166-1 alpha-3)
     method: str  # how the region was known, see site.locate
     zone: str = ""  # grid zone, Electricity Maps spelling (US-CAL-CISO, IE); "" where only a geography is known
     country: str = ""  # ISO 3166-1 alpha-3; "" where unknown

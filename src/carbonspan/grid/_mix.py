@@ -20,7 +20,7 @@ LOW, HIGH = 0.05, 0.95
 
 class _Geography(NamedTuple):
     parent: str
-    members: str  # "host:prefix" where they are told by the region id; "" where by the country
+    members: str  # "operator:prefix" where they are told by the region id; "" where by the country
 
 
 @cache
@@ -40,9 +40,9 @@ def _geographies() -> dict[str, _Geography]:
 
 
 def _is_member(name: str, region: CloudRegion, code: str) -> bool:
-    host, separator, prefix = _geographies()[code].members.partition(":")
+    operator, separator, prefix = _geographies()[code].members.partition(":")
     if separator:
-        return region.host == host and name.startswith(prefix)
+        return region.operator == operator and name.startswith(prefix)
     at = _country_geography()[region.country]
     while at and at != code:
         at = _geographies()[at].parent

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class CloudRegion(NamedTuple):
     """What the grid needs to know of a cloud region (data/sites/cloud_regions.csv)."""
 
-    host: str
+    operator: str
     zone: str
     zone_alt: str
     country: str
@@ -27,9 +27,11 @@ class CloudRegion(NamedTuple):
 
 @cache
 def cloud_regions() -> dict[str, CloudRegion]:
-    """Return the cloud regions by id; no two hosts share one."""
+    """Return the cloud regions by id; no two operators share one."""
     return {
-        row["region"]: CloudRegion(row["host"], row["zone"], row["zone_alt"], row["country"], row["egrid_subregion"])
+        row["region"]: CloudRegion(
+            row["operator"], row["zone"], row["zone_alt"], row["country"], row["egrid_subregion"]
+        )
         for row in rows("sites/cloud_regions.csv")
     }
 

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where an inference ran, and what that facility adds: provider, host, attributes -> region -> zone, PUE, WUE."""
+"""Where an inference ran, and what that facility adds: provider, host name, attributes -> region -> zone, PUE, WUE."""
 
 from carbonspan.site._facility import RegionInfo, load, regions, site_of
 from carbonspan.site._hosts import Names

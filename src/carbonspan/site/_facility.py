@@ -33,10 +33,10 @@ class _Row(NamedTuple):
 @cache
 def _rows() -> dict[tuple[str, str], _Row]:
     return {
-        (row["host"], row["region"]): _Row(
+        (row["operator"], row["region"]): _Row(
             Range(float(row["pue_low"]), float(row["pue"]), float(row["pue_high"])),
             Range(float(row["wue_low_l_per_kwh"]), float(row["wue_l_per_kwh"]), float(row["wue_high_l_per_kwh"])),
-            ":".join(part for part in (row["host"], row["region"], row["pue_kind"], row["year"]) if part),
+            ":".join(part for part in (row["operator"], row["region"], row["pue_kind"], row["year"]) if part),
         )
         for row in rows("sites/pue_wue.csv")
     }
@@ -59,8 +59,9 @@ The site holds the place, so that no other object can take its identity while th
 def site_of(place: Place, *, pue_override: float | None = None) -> Site:
     """Return a place with its facility factors.
 
-    The PUE is that of the host's region, else of its macro-region (Azure), else of its fleet, else an assumption for
-    the provider, else the world's average data centre. `Site.source` is `host:region:kind:year` of the row used.
+    The PUE is that of the operator's region, else of its macro-region (Azure), else of its fleet, else an assumption
+    for the provider, else the world's average data centre. `Site.source` is the row:
+    `operator:region:kind:year`.
 
     Args:
         place: where the inference ran.
@@ -84,9 +85,9 @@ def _site(place: Place, pue_override: float | None) -> Site:
     geography = tables().geographies.get(place.geography)
     macro_region = geography.macro_region if geography is not None else ""
     row = (
-        table.get((place.host, place.region))
-        or table.get((place.host, macro_region))
-        or table.get((place.host, ""))
+        table.get((place.operator, place.region))
+        or table.get((place.operator, macro_region))
+        or table.get((place.operator, ""))
         or table["", ""]
     )
     pue, source = row.pue, row.source
@@ -101,7 +102,7 @@ def _site(place: Place, pue_override: float | None) -> Site:
 class RegionInfo(NamedTuple):
     """One line of the list of regions."""
 
-    host: str
+    operator: str
     region: str
     city: str
     country: str
@@ -113,10 +114,10 @@ class RegionInfo(NamedTuple):
 
 
 def regions() -> tuple[RegionInfo, ...]:
-    """Return every cloud region that is known, with its grid zone and PUE, by host and region id."""
+    """Return every cloud region that is known, with its grid zone and PUE, by operator and region id."""
     known = (
         RegionInfo(
-            region.host,
+            region.operator,
             region.region,
             region.city,
             region.country,
@@ -125,12 +126,12 @@ def regions() -> tuple[RegionInfo, ...]:
             region.geography,
             region.confidence,
             _site(
-                Place(region.host, region.region, "setting", region.zone, region.country, region.geography), None
+                Place(region.operator, region.region, "setting", region.zone, region.country, region.geography), None
             ).pue,
         )
         for region in tables().regions.values()
     )
-    return tuple(sorted(known, key=lambda info: (info.host, info.region)))
+    return tuple(sorted(known, key=lambda info: (info.operator, info.region)))
 
 
 def load() -> None:

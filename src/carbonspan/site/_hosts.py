@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PRIVATE = "private"
-"""The host of loopback and private addresses: the operator's own machines, or a gateway."""
+"""The operator of loopback and private addresses: the machines of whoever runs the application, or a gateway."""
 
 _PLACEHOLDER = "{region}"
 
@@ -21,7 +21,7 @@ _PLACEHOLDER = "{region}"
 class HostMatch(NamedTuple):
     """What a host name says."""
 
-    host: str
+    operator: str
     region: str = ""  # a region id or the name of a geography; "" where the name hides it
 
 
@@ -48,7 +48,7 @@ class _Patterns(NamedTuple):
     exact: dict[str, HostMatch]
     starts: tuple[tuple[str, HostMatch], ...]
     ends: tuple[tuple[str, HostMatch], ...]
-    templates: tuple[tuple[str, str, bool, str], ...]  # before, after, anything may precede, host
+    templates: tuple[tuple[str, str, bool, str], ...]  # before, after, anything may precede, operator
 
 
 @cache
@@ -56,10 +56,10 @@ def _patterns() -> _Patterns:
     exact: dict[str, HostMatch] = {}
     starts, ends, templates = [], [], []
     for row in rows("sites/hosts.csv"):
-        pattern, match = row["pattern"], HostMatch(row["host"], row["region"])
+        pattern, match = row["pattern"], HostMatch(row["operator"], row["region"])
         if _PLACEHOLDER in pattern:
             before, _, after = pattern.partition(_PLACEHOLDER)
-            templates.append((before.removeprefix("*"), after, before.startswith("*"), match.host))
+            templates.append((before.removeprefix("*"), after, before.startswith("*"), match.operator))
         elif pattern.startswith("*"):
             ends.append((pattern[1:], match))
         elif pattern.endswith("*"):
@@ -97,7 +97,7 @@ def match_host(text: str) -> HostMatch:
 
 
 def _by_template(name: str) -> HostMatch | None:
-    for before, after, anywhere, host in _patterns().templates:
+    for before, after, anywhere, operator in _patterns().templates:
         if not name.endswith(after):
             continue
         head, region = "", name[: len(name) - len(after)]
@@ -106,7 +106,7 @@ def _by_template(name: str) -> HostMatch | None:
             if not separator:
                 continue
         if region and "." not in region and (anywhere or not head):
-            return HostMatch(host, region)
+            return HostMatch(operator, region)
     return None
 
 
@@ -119,5 +119,5 @@ def _by_wildcard(name: str) -> HostMatch | None:
         for start, match in patterns.starts:
             if name.startswith(start):
                 return match
-    # a bare name resolves on the operator's own network alone
+    # a bare name resolves only in a private network
     return None if "." in name or ":" in name else HostMatch(PRIVATE)

@@ -107,7 +107,7 @@ class Locator:
         Args:
             overrides: model or provider (or `*` for every call) to region, where the user is certain. A model may end
                 in `*`. A model goes before its provider.
-            defaults: provider, host or `*` to region: what to assume where the span does not tell.
+            defaults: provider, operator or `*` to region: what to assume where the span does not tell.
             self_hosted: providers (`openai` behind vLLM) and host names (`llm.example.org`, `*.example.org`) that run
                 on the machines the telemetry comes from, beside those of the tables.
 
@@ -180,27 +180,27 @@ class Locator:
                 texts[kind].append(text)
         called = _best([match_host(text) for text in texts["host"]])
         assumed = provider_of(provider)
-        host = called.host if called.host not in {"", PRIVATE} else assumed.host
+        operator = called.operator if called.operator not in {"", PRIVATE} else assumed.operator
         for place in (
-            self._set_by_user(provider, model, host),
+            self._set_by_user(provider, model, operator),
             _by_model(model),
-            _by_region(texts["region"], _cloud(texts["cloud"]) or host),
+            _by_region(texts["region"], _cloud(texts["cloud"]) or operator),
             _by_host(called),
-            _by_geography(texts["geo"], host),
+            _by_geography(texts["geo"], operator),
         ):
             if place is not None:
                 return place
-        stranger = called.host == "" and any(map(host_of, texts["host"]))
-        otherwise = self._assumed(provider, host, nobody=stranger and not assumed.is_own(model))
+        stranger = called.operator == "" and any(map(host_of, texts["host"]))
+        otherwise = self._assumed(provider, operator, nobody=stranger and not assumed.is_own(model))
         own = (
             assumed.self_hosted
             or provider in self._own
             or any(host_of(text) in self._own for text in texts["host"])
-            or (called.host == PRIVATE and not assumed.host)
+            or (called.operator == PRIVATE and not assumed.operator)
         )
         return _SelfHosted(otherwise) if own else otherwise
 
-    def _set_by_user(self, provider: str, model: str, host: str) -> Place | None:
+    def _set_by_user(self, provider: str, model: str, operator: str) -> Place | None:
         table = self._overrides
         if not table:
             return None
@@ -208,17 +208,17 @@ class Locator:
             (table[key] for key in table if len(key) > 1 and key.endswith("*") and model.startswith(key[:-1])), None
         )
         place = place or table.get(provider) or table.get("*")
-        return None if place is None else replace(place, host=place.host or host)
+        return None if place is None else replace(place, operator=place.operator or operator)
 
-    def _assumed(self, provider: str, host: str, *, nobody: bool) -> Place:
-        place = self._defaults.get(provider) or self._defaults.get(host) or self._defaults.get("*")
+    def _assumed(self, provider: str, operator: str, *, nobody: bool) -> Place:
+        place = self._defaults.get(provider) or self._defaults.get(operator) or self._defaults.get("*")
         if place is not None:
-            return replace(place, host=place.host or host, method="setting_default")
+            return replace(place, operator=place.operator or operator, method="setting_default")
         if nobody:
             return Place("", WORLD, "unknown", geography=WORLD)
-        # the host before the provider: an OpenAI model on Azure's machines runs where Azure does
-        name = provider_of(host).region if host else provider_of(provider).region
-        return area_place(name, host, "provider_default") or Place(host, WORLD, "unknown", geography=WORLD)
+        # the operator before the provider: an OpenAI model on Azure's machines runs where Azure does
+        name = provider_of(operator).region if operator else provider_of(provider).region
+        return area_place(name, operator, "provider_default") or Place(operator, WORLD, "unknown", geography=WORLD)
 
     def _on_own_machines(self, found: _SelfHosted, resource: Mapping[str, Any]) -> Place:
         region, cloud = resource.get("cloud.region"), resource.get("cloud.provider")
@@ -235,16 +235,16 @@ class Locator:
 
 
 def _best(matches: list[HostMatch]) -> HostMatch:
-    """Return the match that says most: a region before a host, a provider's host before a private one."""
+    """Return the match that says most: a region before an operator, a known operator before a private one."""
     return max(
         matches,
-        key=lambda match: (bool(match.region), match.host not in {"", PRIVATE}, bool(match.host)),
+        key=lambda match: (bool(match.region), match.operator not in {"", PRIVATE}, bool(match.operator)),
         default=NO_MATCH,
     )
 
 
 def _cloud(names: list[str]) -> str:
-    return tables().hosts.get(names[0].strip().lower(), "") if names else ""
+    return tables().operators.get(names[0].strip().lower(), "") if names else ""
 
 
 def _by_model(model: str) -> Place | None:
@@ -256,9 +256,9 @@ def _by_model(model: str) -> Place | None:
     return None if region is None else area_place(region, "aws", "model_prefix")
 
 
-def _by_region(regions: list[str], host: str) -> Place | None:
+def _by_region(regions: list[str], operator: str) -> Place | None:
     for text in regions:
-        place = region_place(text, host, "span_region") or area_place(text, host, "span_region")
+        place = region_place(text, operator, "span_region") or area_place(text, operator, "span_region")
         if place is not None and place.geography != WORLD:
             return place
     return None
@@ -267,15 +267,15 @@ def _by_region(regions: list[str], host: str) -> Place | None:
 def _by_host(called: HostMatch) -> Place | None:
     if not called.region:
         return None
-    place = region_place(called.region, called.host, "host")
-    if place is None or place.host != called.host:  # another cloud's region may have the same id
-        place = area_place(called.region, called.host, "host")
+    place = region_place(called.region, called.operator, "host")
+    if place is None or place.operator != called.operator:  # another cloud's region may have the same id
+        place = area_place(called.region, called.operator, "host")
     return place
 
 
-def _by_geography(names: list[str], host: str) -> Place | None:
+def _by_geography(names: list[str], operator: str) -> Place | None:
     for text in names:
-        place = area_place(text, host, "inference_geo")
+        place = area_place(text, operator, "inference_geo")
         if place is not None and place.geography != WORLD:
             return place
     return None

@@ -23,9 +23,9 @@ _ALLOWED = (
 def parse_region(text: str) -> Place:
     """Return the place that a setting names; its `method` is `setting`.
 
-    Accepted: `host:region`, a bare region id, `zone:NAME`, a country (ISO 3166-1 alpha-3 or alpha-2), a geography
-    (US, EU, APAC, WORLD, ...) and a bare zone. A host that a region id cannot tell may stand before a country, a zone
-    or a geography too: `azure:EU`.
+    Accepted: `operator:region`, a bare region id, `zone:NAME`, a country (ISO 3166-1 alpha-3 or alpha-2), a geography
+    (US, EU, APAC, WORLD, ...) and a bare zone. An operator, which only a region id tells by itself, may stand before a
+    country, a zone or a geography too: `azure:EU`.
 
     Raises:
         ValueError: nothing has that name; the message gives the value, what is allowed, and near matches.
@@ -34,7 +34,7 @@ def parse_region(text: str) -> Place:
         raise TypeError(f"a region is text, not {text!r}; allowed: {_ALLOWED}")  # configuration files give anything
     table = tables()
     head, separator, tail = text.strip().partition(":")
-    host = ""
+    operator = ""
     name = text.strip()
     if separator:
         if head.lower() == "zone":
@@ -42,26 +42,26 @@ def parse_region(text: str) -> Place:
             if place is None:
                 raise ValueError(_refusal(text, tail.strip().upper(), zones()))
             return place
-        host = table.hosts.get(head.lower(), "")
+        operator = table.operators.get(head.lower(), "")
         name = tail.strip()
-        if not host:
-            raise ValueError(_refusal(text, head.lower(), table.hosts))
-    place = _known(name, host)
+        if not operator:
+            raise ValueError(_refusal(text, head.lower(), table.operators))
+    place = _known(name, operator)
     if place is None:
-        candidates = [r.region for r in table.regions.values() if host in {"", r.host}]
+        candidates = [r.region for r in table.regions.values() if operator in {"", r.operator}]
         raise ValueError(_refusal(text, region_id(name), [*candidates, *table.aliases]))
     return place
 
 
-def _known(name: str, host: str) -> Place | None:
-    area = area_place(name, host, "setting")
+def _known(name: str, operator: str) -> Place | None:
+    area = area_place(name, operator, "setting")
     if area is not None:
         return area
     region = tables().regions.get(region_id(name))
     if region is not None:
-        return region_place(name, host, "setting") if host in {"", region.host} else None
-    zone = zone_place(name, host, "setting")
-    return zone or area_place(tables().iso3.get(name.upper(), ""), host, "setting")
+        return region_place(name, operator, "setting") if operator in {"", region.operator} else None
+    zone = zone_place(name, operator, "setting")
+    return zone or area_place(tables().iso3.get(name.upper(), ""), operator, "setting")
 
 
 def _refusal(text: str, name: str, candidates: Iterable[str]) -> str:

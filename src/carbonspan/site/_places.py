@@ -16,7 +16,7 @@ WORLD = "WORLD"
 class Region(NamedTuple):
     """One cloud region of data/sites/cloud_regions.csv."""
 
-    host: str
+    operator: str
     region: str
     city: str
     country: str  # ISO 3166-1 alpha-3
@@ -47,13 +47,13 @@ class Geography(NamedTuple):
 class Tables(NamedTuple):
     """The place tables, indexed the ways they are asked."""
 
-    regions: dict[str, Region]  # by region id; no two hosts share one
+    regions: dict[str, Region]  # by region id; no two operators share one
     countries: dict[str, Country]  # by alpha-3
     iso3: dict[str, str]  # alpha-2 -> alpha-3
     geographies: dict[str, Geography]
     aliases: dict[str, str]  # other names of geographies, lower case -> code
-    hosts: dict[str, str]  # names of clouds, lower case -> host
-    region_prefixes: tuple[tuple[str, str, str], ...]  # host, prefix, name of the geography or country
+    operators: dict[str, str]  # names of clouds, lower case -> operator
+    region_prefixes: tuple[tuple[str, str, str], ...]  # operator, prefix, name of the geography or country
 
 
 @cache
@@ -67,7 +67,7 @@ def tables() -> Tables:
     return Tables(
         regions={
             row["region"]: Region(
-                row["host"],
+                row["operator"],
                 row["region"],
                 row["city"],
                 row["country"],
@@ -85,8 +85,10 @@ def tables() -> Tables:
             for row in geographies
         },
         aliases={alias: row["code"] for row in geographies for alias in (row["code"].lower(), *row["aliases"].split())},
-        hosts={row["alias"]: row["host"] for row in rows("sites/host_aliases.csv")},
-        region_prefixes=tuple((row["host"], row["prefix"], row["region"]) for row in rows("sites/region_prefixes.csv")),
+        operators={row["alias"]: row["operator"] for row in rows("sites/operator_aliases.csv")},
+        region_prefixes=tuple(
+            (row["operator"], row["prefix"], row["region"]) for row in rows("sites/region_prefixes.csv")
+        ),
     )
 
 
@@ -101,42 +103,42 @@ def region_id(text: str) -> str:
     return text.strip().lower().replace(" ", "")
 
 
-def region_place(text: str, host: str, method: str) -> Place | None:
+def region_place(text: str, operator: str, method: str) -> Place | None:
     """Return the place of a cloud region; `None` where neither the tables nor the name's prefix know it.
 
     A region that opened after this release is placed by its prefix (`eu-`, `asia-`): a geography, no zone.
-    An id of another host than the one given is that other host's: a gateway may sit in between.
+    An id of another operator than the one given is that other operator's: a gateway may sit in between.
     """
     table = tables()
     name = region_id(text)
     found = table.regions.get(name)
     if found is not None:
-        return Place(found.host, name, method, found.zone, found.country, found.geography)
+        return Place(found.operator, name, method, found.zone, found.country, found.geography)
     for owner, prefix, where in table.region_prefixes:
-        if name.startswith(prefix) and host in {owner, ""}:
+        if name.startswith(prefix) and operator in {owner, ""}:
             near = area_place(where, owner, method)
             return None if near is None else Place(owner, name, method, "", near.country, near.geography)
     return None
 
 
-def area_place(text: str, host: str, method: str) -> Place | None:
+def area_place(text: str, operator: str, method: str) -> Place | None:
     """Return the place of a geography (`EU`, `global`) or a country (`GBR`, `USA`); `None` where it is neither."""
     table = tables()
     code = table.aliases.get(text.strip().lower())
     if code is not None:
-        return Place(host, code, method, "", table.geographies[code].country, code)
+        return Place(operator, code, method, "", table.geographies[code].country, code)
     country = table.countries.get(text.strip().upper())
     if country is None:
         return None
     if country.iso3 == table.geographies[country.geography].country:
-        return Place(host, country.geography, method, "", country.iso3, country.geography)
-    return Place(host, country.iso3, method, country.zone, country.iso3, country.geography)
+        return Place(operator, country.geography, method, "", country.iso3, country.geography)
+    return Place(operator, country.iso3, method, country.zone, country.iso3, country.geography)
 
 
-def zone_place(zone: str, host: str, method: str) -> Place | None:
+def zone_place(zone: str, operator: str, method: str) -> Place | None:
     """Return the place of a grid zone (`US-CAL-CISO`); `None` where no zone has that name."""
     name = zone.strip().upper()
     if name not in zones():
         return None
     iso3 = tables().iso3.get(name.partition("-")[0], "")
-    return Place(host, name, method, name, iso3, tables().countries[iso3].geography if iso3 else WORLD)
+    return Place(operator, name, method, name, iso3, tables().countries[iso3].geography if iso3 else WORLD)

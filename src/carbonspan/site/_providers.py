@@ -13,7 +13,7 @@ from carbonspan.core._tables import rows
 class Provider(NamedTuple):
     """One row of data/sites/providers.csv."""
 
-    host: str  # "" where the provider runs wherever the user put it
+    operator: str  # "" where the provider runs wherever the user put it
     region: str  # where it is assumed to run when nothing else tells; "" where nobody has said
     self_hosted: bool
     own_models: tuple[str, ...] = ()  # how the names of a lab's own models begin; empty where it is no lab
@@ -31,20 +31,20 @@ UNKNOWN = Provider("", "", self_hosted=False)
 def _providers() -> dict[str, Provider]:
     table = {
         row["provider"]: Provider(
-            row["host"],
+            row["operator"],
             row["region"],
             self_hosted=bool(row["self_hosted"]),
             own_models=tuple(row["own_models"].split()),
         )
         for row in rows("sites/providers.csv")
     }
-    # A host name may be all there is: what is assumed of the provider holds for its host too.
+    # A host name, which says only the operator, may be all there is: what is assumed of a provider holds for both.
     for provider in tuple(table.values()):
-        table.setdefault(provider.host, provider)
+        table.setdefault(provider.operator, provider)
     table.pop("", None)
     return table
 
 
 def provider_of(name: str) -> Provider:
-    """Return what is assumed of a provider (OpenTelemetry's spelling, or a host of data/sites/hosts.csv)."""
+    """Return what is assumed of a provider (OpenTelemetry's spelling, or an operator of data/sites/hosts.csv)."""
     return _providers().get(name, UNKNOWN)
