@@ -177,7 +177,7 @@ def sure() -> list[AnyPanel]:
         panels.bars(
             "Requests by basis",
             "Counted requests by what their grid intensity counts. More than one bar: this dashboard shows the chosen "
-            "basis alone, and the rest is not in its totals. See docs/grid.md on how to have one basis.",
+            "basis alone, and the rest is not in its totals. See docs/how-to/grid.md on how to have one basis.",
             look.COUNT,
             [Query(growth(promql.REQUESTS, promql.ANY_BASIS, "carbon_intensity_basis"), "{{carbon_intensity_basis}}")],
             width=24,

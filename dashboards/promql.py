@@ -3,7 +3,7 @@
 """The PromQL that panels are made of: figures per request, quantiles and shares, without a division by zero.
 
 Names are those that the Collector's `prometheusremotewrite` exporter and Prometheus' own OTLP receiver give the
-metrics of docs/metrics.md.
+metrics of docs/reference/metrics.md.
 """
 
 from __future__ import annotations

@@ -31,11 +31,37 @@ def test_code_in_the_docs_runs_and_prints_what_it_says(example: CodeExample, eva
         eval_example.run_print_check(example)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+def anchors(page: Path) -> set[str]:
+    """What a link may name in a page: its headings, as GitHub spells them."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "examples" / "stack" / "README.md"], ids=named)
 def test_relative_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            path, _, anchor = target.partition("#")
+            linked = page.parent / path if path else page
+            assert linked.exists(), target
+            assert not anchor or anchor in anchors(linked), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        path = page.relative_to(ROOT / "docs").as_posix()
+        assert path == "README.md" or f"]({path})" in index, path
+
+
+def test_what_the_code_says_of_a_page_leads_to_one() -> None:
+    for path in (
+        p for folder in ("src", "dashboards", "collector-config", "examples") for p in (ROOT / folder).rglob("*")
+    ):
+        if path.suffix in {".py", ".yaml", ".json"}:
+            for name in re.findall(r"(?<![\w/])docs/[\w/-]+\.md", path.read_text(encoding="utf-8")):
+                assert (ROOT / name).exists(), f"{named(path)}: {name}"
 
 
 def test_every_generated_file_is_what_the_code_makes() -> None:

@@ -344,7 +344,7 @@ def _serve(stack: Stack, minutes: str | None) -> None:
         f"OTLP         {stack.otlp_http_url}\n"
         f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
         f"Jaeger       {stack.jaeger_url}/api/traces?service=research-agent\n"
-        "Grafana      dashboards/*.json, imported into one of your own: docs/dashboards.md\n"
+        "Grafana      dashboards/*.json, imported into one of your own: docs/how-to/dashboards.md\n"
         "traffic goes on until you interrupt it (Ctrl-C)",
         flush=True,
     )

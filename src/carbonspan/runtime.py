@@ -37,7 +37,7 @@ def estimate(
 ) -> Footprint:
     """Return the estimated footprint of one inference: joules, grams CO2e, millilitres, each with bounds.
 
-    The same road as a span's: see docs/methodology.md.
+    The same road as a span's: see docs/explanation/methodology.md.
 
     Args:
         model: The model's name as its provider spells it. An unknown one gets a class default with wide bounds.

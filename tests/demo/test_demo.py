@@ -212,7 +212,7 @@ def test_a_log_gets_plain_text_within_its_width(shown: tuple[DemoResult, str]) -
         "chat claude-haiku-4-5",
         "11 execute_tool: 2 crm_search, 2 ticket_search, 2 web_search, 5 fetch_page",
         "low–high",
-        "docs/methodology.md",
+        "docs/explanation/methodology.md",
         "48 model calls, 120 tool calls, 196 spans",
     ):
         assert needle in text

@@ -42,8 +42,9 @@ def intensity(value: Range) -> Intensity:
 
 
 def test_the_worked_example_of_the_method_by_hand() -> None:
-    # gpt-4o, 1,000 fresh input and 1,000 output tokens: 4,584 J at the server (docs/methodology.md); PUE 1.17; US mix
-    # 384.4 g/kWh. 4584 J = 1.27333 Wh; x 1.17 = 1.4898 Wh; x 384.4 g/kWh = 0.57268 g; embodied 1.27333e-3 x 40.
+    # gpt-4o, 1,000 fresh input and 1,000 output tokens: 4,584 J at the server (docs/explanation/methodology.md); PUE
+    # 1.17; US mix 384.4 g/kWh. 4584 J = 1.27333 Wh; x 1.17 = 1.4898 Wh; x 384.4 g/kWh = 0.57268 g; embodied
+    # 1.27333e-3 x 40.
     got = compute(USAGE, energy(Range.exactly(4584.0)), site(Range.exactly(1.17)), intensity(Range.exactly(384.4)))
     assert got.energy_wh.central == pytest.approx(1.4898, rel=1e-4)
     assert got.operational_g.central == pytest.approx(0.57268, rel=1e-4)

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The grams of a model call by hand: from the tokens on its span and the figures of docs/methodology.md, written out.
+"""The grams of a model call by hand: from the tokens on its span and the figures of docs/explanation/methodology.md.
 
 Nothing of carbonspan is used, so that a figure that moves can be told from one that ought to.
 """

@@ -60,7 +60,7 @@ def models() -> Iterator[Case]:
     names = {
         name for path in folder.glob("*.py") for name in re.findall(r'"([\w@#:/.-]{3,80})"', path.read_text("utf-8"))
     }
-    # What the tables have no size for is a class there: see docs/collector-enrichment.md.
+    # What the tables have no size for is a class there: see docs/how-to/collector-enrichment.md.
     yield from (Case(_chat(request__model=name)) for name in sorted(names) if not re.search(r"\d+x\d+b", name))
     for model in ("acme-9", "acme-mini-9", "acme-70b", "acme-8x7b", "acme-235b-a22b", "acme-embedding-4b", "", "  "):
         yield Case(_chat(request__model=model))

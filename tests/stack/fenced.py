@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.stack.running import REPOSITORY
 
-PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
+PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
 
 
 class Query(NamedTuple):

@@ -16,7 +16,7 @@ from tests.stack.running import REPOSITORY, wait_until
 if TYPE_CHECKING:
     from examples.stack.native import Stack
 
-PAGE = (REPOSITORY / "docs" / "queries.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "reference" / "queries.md").read_text(encoding="utf-8")
 
 
 def test_every_question_has_queries_that_are_found_and_says_how_to_read_them() -> None:

@@ -91,7 +91,7 @@ class Maker:
             self._live.close()
 
 
-_ABOUT = "# Made by `carbonspan collector-config`: docs/collector-enrichment.md."
+_ABOUT = "# Made by `carbonspan collector-config`: docs/how-to/collector-enrichment.md."
 
 
 def _text(lines: list[str]) -> str:

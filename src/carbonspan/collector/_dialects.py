@@ -3,7 +3,7 @@
 """How a span is written, as statements made from the dialect tables: which are of interest, the dialect of each.
 
 A dialect that keeps its counts as text in one attribute is not read here: its spans are left as they are. See
-docs/collector-enrichment.md.
+docs/how-to/collector-enrichment.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The Collector's configuration around the statements: spans in, spans out, and the metrics of docs/metrics.md.
+"""The Collector's configuration around the statements: spans in, spans out, metrics as in docs/reference/metrics.md.
 
 Spans go three ways: through the statements, out to the trace backend without what was kept for the metrics, and into a
 connector that makes the metrics.

@@ -105,7 +105,7 @@ OPTIONS: tuple[Option, ...] = (
         option_values.grid_options,
         'a mapping of source name to its options, such as {"electricity_maps": {"token": "..."}}; '
         "in the environment as JSON",
-        "Options of the live sources (docs/grid.md). Keys are better kept in each source's own variable.",
+        "Options of the live sources (docs/how-to/grid.md). Keys are better kept in each source's own variable.",
         secret=True,
     ),
     Option(
@@ -163,7 +163,7 @@ OPTIONS: tuple[Option, ...] = (
         True,  # noqa: FBT003 - the value of a row, not an argument
         option_values.boolean,
         "true, false",
-        "Whether metrics go to the application's meter provider (docs/metrics.md).",
+        "Whether metrics go to the application's meter provider (docs/reference/metrics.md).",
     ),
     Option(
         "cohorts",

@@ -54,7 +54,7 @@ _NOTES = {
         "the low bound. g avoided is what reading it from the cache did not emit."
     ),
     "Less carbon is half of the question:": (
-        "whether the answers are as good is yours to judge. Method: docs/methodology.md"
+        "whether the answers are as good is yours to judge. Method: docs/explanation/methodology.md"
     ),
 }
 

@@ -46,7 +46,7 @@ MAX_ZONES = 1_000
 MAX_DAYS = 400  # of the past, waiting, of one zone
 
 DAYS_AT_ONCE = 10
-"""Days of the past in one request: what Electricity Maps takes (docs/grid.md)."""
+"""Days of the past in one request: what Electricity Maps takes (docs/how-to/grid.md)."""
 
 PAST_GAP_S = 1.0  # between requests for the past: there is no hurry
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every attribute carbonspan writes: name, unit, level and where its value comes from, in one table.
 
-The order is the order of writing: where a span has room for a few only, the first ones go on. `docs/attributes.md` is
-made from this table. OpenTelemetry has no convention for carbon yet, and the `gen_ai.` namespace is not ours to extend.
+The order is the order of writing: where a span has room for a few only, the first ones go on. The tables in
+`docs/reference/attributes.md` are made from this one. OpenTelemetry has no convention for carbon yet, and the `gen_ai.`
+namespace is not ours to extend.
 """
 
 from __future__ import annotations

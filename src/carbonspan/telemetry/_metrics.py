@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every metric carbonspan exports of spans: name, kind, unit and meaning, in one table, and the state behind them.
 
-`docs/metrics.md` is made from the table, and from that of `grid_metrics`. Flows are counters or histograms, never
-gauges, so that they can be summed over processes and time. Values are taken in from the journal when a reader collects:
-see `journal`.
+`docs/reference/metrics.md` is made from the table, and from that of `grid_metrics`. Flows are counters or histograms,
+never gauges, so that they can be summed over processes and time. Values are taken in from the queue when a reader
+collects: see `_queue`.
 """
 
 from __future__ import annotations
