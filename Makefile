@@ -59,7 +59,7 @@ instrumentations: $(DEV) ## real clients and frameworks under real instrumentati
 stack-programs: ## build the pinned Collector, Prometheus and Jaeger into a cached folder (needs Go)
 	@sh examples/stack/programs/build.sh
 
-stack: $(DEV) stack-programs ## the stack with the demo's traffic, natively; with containers: examples/stack/compose.yaml
+stack: $(DEV) stack-programs collector-config ## the stack with the demo's traffic, natively; with containers: examples/stack/compose.yaml
 	@.venv/bin/python examples/stack/native.py
 
 stack-test: $(DEV) stack-programs ## configurations, dashboards, rules and queries against the real programs
@@ -74,9 +74,8 @@ picture: $(DEMO) ## remake the demo's picture for the README: it has the times o
 generate: $(DEV) ## remake every file that is made from the code; with CHECK=1 only name those that differ
 	@.venv/bin/python docs/generate.py $(if $(CHECK),--check)
 
-collector-config: $(DEV) ## rewrite the Collector's estimate, after a table or an attribute changed
-	@env -i PATH="$$PATH" HOME="$$HOME" .venv/bin/carbonspan collector-config --part pipelines \
-		--output collector-config/enrich-at-collector.yaml || [ $$? -eq 3 ]
+collector-config: $(DEV) ## make the statements that collector-config/enrich-at-collector.yaml reads: not committed
+	@mkdir -p collector-config/enrichment
 	@env -i PATH="$$PATH" HOME="$$HOME" .venv/bin/carbonspan collector-config --part statements \
 		--output collector-config/enrichment/statements.yaml || [ $$? -eq 3 ]
 

@@ -25,9 +25,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, set_span_in_context
 
 from carbonspan import CarbonSpanProcessor
-from carbonspan.collector import _writing as writing
+from carbonspan.cli import _collector_config as command
+from carbonspan.collector import PIPELINES, STATEMENTS, Request
 from carbonspan.collector._configuration import Maker
-from carbonspan.collector._request import PIPELINES, STATEMENTS, Request
 from carbonspan.core._options import Settings
 from examples.stack.native import Guarded, Ports, Stack
 from tests.stack import collector_cases
@@ -124,9 +124,9 @@ def running(otelcol: Path, folder: Path, statements: str, config: Path = CONFIG)
     (folder / "overlay.yaml").write_text(OVERLAY.format(folder=folder), encoding="utf-8")
     (folder / "statements.yaml").write_text(statements, encoding="utf-8")
     environment = ports.collector_environment(queue) | {"STATEMENTS_FILE": str(folder / "statements.yaml")}
-    command = [str(otelcol), "--config", str(config), "--config", str(folder / "overlay.yaml")]
+    arguments = [str(otelcol), "--config", str(config), "--config", str(folder / "overlay.yaml")]
     with (folder / "otelcol.log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)  # noqa: S603
+        process = subprocess.Popen(arguments, env=os.environ | environment, stdout=log, stderr=log)  # noqa: S603
     guarded = Guarded(process)
     health = f"http://127.0.0.1:{ports.health}/"
     try:
@@ -372,9 +372,11 @@ def test_a_sampled_span_stands_for_as_many_as_its_sampler_says(program: Callable
 
 
 def test_the_committed_configuration_is_valid_without_a_warning(program: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "statements.yaml").write_text(statements_of(settings_of()), encoding="utf-8")
+    environment = {"QUEUE_DIRECTORY": str(tmp_path), "STATEMENTS_FILE": str(tmp_path / "statements.yaml")}
     result = subprocess.run(  # noqa: S603 - the Collector
         [program("otelcol"), "validate", "--config", str(CONFIG)],
-        env=os.environ | {"QUEUE_DIRECTORY": str(tmp_path)},
+        env=os.environ | environment,
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -471,8 +473,8 @@ def test_new_tables_are_taken_while_spans_come_and_none_is_lost(program: Callabl
             wait_until(f"spans under a PUE of {pue}", goes_on)
 
         send_until(1.05)
-        assert writing.write(collector.folder / "statements.yaml", second)
-        assert writing.reload(str(collector.process.pid)) == collector.process.pid
+        assert command.write(collector.folder / "statements.yaml", second)
+        assert command.reload(str(collector.process.pid)) == collector.process.pid
         send_until(1.5)
         provider.shutdown()
         found = wait_until("the spans", lambda: spans if len(spans := collector.spans()) >= sent else None)

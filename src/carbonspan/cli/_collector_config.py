@@ -1,19 +1,20 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""`carbonspan collector-config`: what it takes, and when it makes a configuration anew."""
+"""`carbonspan collector-config`: makes a configuration, puts it where the Collector reads it, and sends SIGHUP."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import tempfile
 from pathlib import Path
 from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from carbonspan.collector import _writing as writing
-from carbonspan.collector._request import PARTS, WHOLE, Request
+from carbonspan.collector import PARTS, STATEMENTS_FILE, WHOLE, Request
 from carbonspan.core._options import Settings, check_environment
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 UNCHANGED = 3
 """The exit status where the file holds the configuration already: nothing needs to be told."""
 
-STATEMENTS_FILE = "${env:STATEMENTS_FILE:-collector-config/enrichment/statements.yaml}"
 _MINUTES_PER_HOUR = 60
 _AFTER_THE_HOUR_S = 20.0  # sources publish an hour when it has begun
 MAX_TIMEOUT_S = 300.0
@@ -136,7 +136,7 @@ def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minute
     changed = _write(maker, output)
     if every_minutes is None:
         if changed and reload_pid:
-            writing.reload(reload_pid)
+            reload(reload_pid)
         if not changed:
             sys.exit(UNCHANGED)
         return
@@ -144,7 +144,7 @@ def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minute
     while True:
         # From here on nothing ends it: a disk may be full for a while, and a Collector down for an upgrade.
         if untold and reload_pid:
-            untold = not _tried("--reload-pid", lambda: writing.reload(reload_pid))
+            untold = not _tried("--reload-pid", lambda: reload(reload_pid))
         sleep(pause_s(time(), every_minutes))
         untold = bool(_tried("--output", lambda: _write(maker, output))) or untold
 
@@ -157,7 +157,7 @@ def _made(maker: Maker) -> str:
 
 
 def _write(maker: Maker, output: Path) -> bool:
-    changed = writing.write(output, _made(maker))
+    changed = write(output, _made(maker))
     click.echo(f"{output}: {'written' if changed else 'unchanged'}", err=True)
     return changed
 
@@ -178,3 +178,57 @@ def pause_s(now_s: float, every_minutes: int) -> float:
     hour_s = now_s - now_s % 3600.0
     next_s = min(hour_s + ((now_s - hour_s) // apart_s + 1) * apart_s, hour_s + 3600.0)
     return next_s - now_s + _AFTER_THE_HOUR_S
+
+
+def write(path: Path, content: str) -> bool:
+    """Write a file so that a reader finds the old one or the new one, and return whether it changed.
+
+    A file that holds this content already is left as it is, with its time. A link stays one.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no plain file; without --output it goes to standard output")
+    if path.exists() and path.read_bytes() == content.encode():
+        return False
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # As any new file of this process would be: a temporary one is for its owner alone.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(beside).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def reload(process: str) -> int:
+    """Tell a Collector to read its configuration again (SIGHUP), and return its process id.
+
+    Args:
+        process: A process id, or the path of a file that holds one.
+
+    Raises:
+        ValueError: it is neither; the message says what is allowed.
+        OSError: there is no such process, or it is another user's.
+    """
+    number = process.strip()
+    if not number.isdecimal():
+        path = Path(process)
+        number = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    # 0 would be every process of this one's group.
+    if not number.isdecimal() or int(number) == 0:
+        raise ValueError(f"--reload-pid {process!r}; allowed: a process id, or the path of a file that holds one")
+    try:
+        os.kill(int(number), signal.SIGHUP)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"--reload-pid {process}") from error
+    return int(number)

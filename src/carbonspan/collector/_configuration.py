@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""A configuration of the Collector made from settings, the registry and the grid, hour by hour."""
+"""Makes a Collector configuration from settings, the registry and the grid, hour by hour."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan import grid, site
-from carbonspan.collector import _pipelines as pipelines, _statements as statements, _tables as tables
-from carbonspan.collector._request import PIPELINES, WHOLE
+from carbonspan.collector import (
+    PIPELINES,
+    WHOLE,
+    _models as models,
+    _pipelines as pipelines,
+    _places as places,
+    _statements as statements,
+)
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.estimate._estimator import live_grid, resolver_of
 from carbonspan.live._chosen import BUNDLED
 from carbonspan.site._places import tables as place_tables
 
 if TYPE_CHECKING:
-    from carbonspan.collector._request import Request
+    from carbonspan.collector import Request
     from carbonspan.core._options import Settings
 
 HOURS_BACK, HOURS_AHEAD = 6, grid.STALE_HOURS + 1
@@ -25,10 +31,10 @@ come the last known hour is used, as stale, for as long as the processor would u
 
 
 class Made(NamedTuple):
-    """What was made."""
+    """A configuration."""
 
     content: str
-    problems: list[str]
+    problems: list[str]  # of live sources
 
 
 class Maker:
@@ -46,7 +52,7 @@ class Maker:
         self._settings, self._request = settings, request
         self._regions = _covered(request.covered)
         if settings.energy != "carbonspan":
-            raise ValueError("option 'energy' is not 'carbonspan'; allowed: that one, the Collector has no other")
+            raise ValueError("option 'energy' is not 'carbonspan'; allowed: only that one in the Collector")
         wanted = request.part != PIPELINES and settings.grid != (BUNDLED,)
         if wanted and not request.covered:
             raise ValueError(
@@ -68,8 +74,10 @@ class Maker:
         resolver = resolver_of(settings, self._live)
         hour = int((time.time() if now_s is None else now_s) * 1e9) // NS_PER_HOUR
         hours = range(hour - HOURS_BACK, hour + HOURS_AHEAD + 1) if self._live else range(0)
-        made = tables.build(settings, resolver, self._regions, request.models, hours)
-        lines = pipelines.groups(statements.groups(settings, made))
+        known = models.models(settings, request.models)
+        lines = pipelines.groups(
+            statements.groups(settings, known, places.places(settings, resolver, self._regions, hours))
+        )
         if request.part == WHOLE:
             lines = pipelines.configuration(settings, lines)
         return Made(_text(lines), problems)
@@ -86,7 +94,7 @@ class Maker:
         return problems
 
     def close(self) -> None:
-        """End what asks live sources."""
+        """Stop fetching from live sources."""
         if self._live is not None:
             self._live.close()
 

@@ -30,7 +30,7 @@ _FIRST_GUESS, _GUESSES = 9.0, ((25.0, 1.26), (0.1, 0.1), (1e-3, 0.01))
 _NOTHING = 1e-10  # a radicand below: its root moves no bound by more than a thousandth of a per cent
 
 
-def name(key: str) -> str:
+def kept(key: str) -> str:
     """Return the path of a value that is kept while a span is worked on."""
     return f'span.cache["{key}"]'
 
@@ -40,17 +40,17 @@ def attribute(key: str) -> str:
     return f"span.attributes[{text(key)}]"
 
 
-_NOT_PLAIN = re.compile(r"[^ -~]")
+_NOT_ASCII = re.compile(r"[^ -~]")
 _HALVES, _UNKNOWN = range(0xD800, 0xE000), 0xFFFD  # half of a pair is no letter: Go refuses it
 _SHORT = 0xFFFF  # the last that four hexadecimal digits hold
 
 
 def text(value: str) -> str:
     """Return a text as a literal, in ASCII: Go's, and YAML's in double quotes."""
-    return _NOT_PLAIN.sub(lambda found: _escaped(ord(found[0])), json.dumps(value, ensure_ascii=False))
+    return _NOT_ASCII.sub(lambda found: _unicode(ord(found[0])), json.dumps(value, ensure_ascii=False))
 
 
-def _escaped(letter: int) -> str:
+def _unicode(letter: int) -> str:
     letter = _UNKNOWN if letter in _HALVES else letter
     return f"\\u{letter:04x}" if letter <= _SHORT else f"\\U{letter:08x}"
 
@@ -67,7 +67,7 @@ def number(value: float) -> str:
 
 
 def literal(value: Any) -> str:
-    """Return texts, truths, numbers, lists and maps of them as one literal."""
+    """Return strings, booleans, numbers, lists and maps of them as one literal."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, bool):
@@ -86,7 +86,7 @@ def put(target: str, value: str, where: str = "") -> str:
     return f"set({target}, {value})" + (f" where {where}" if where else "")
 
 
-def found(table: Mapping[str, Any], key: str) -> str:
+def look_up(table: Mapping[str, Any], key: str) -> str:
     """Return the entry of a table under a key, an error where it has none."""
     return f"Coalesce([{literal(dict(table))}])[{key}]"
 
@@ -108,7 +108,7 @@ def square_root(target: str, radicand: str) -> list[str]:
     Newton's steps from a first guess. Between 1e-10 and 600 the error is below 2e-4 absolute, and below 1e-6 relative
     from 1e-5 on; below 1e-10 it is taken as zero.
     """
-    root, of = name(target), name(radicand)
+    root, of = kept(target), kept(radicand)
     steps = [put(root, number(_FIRST_GUESS))]
     steps += [put(root, number(guess), f"{of} < {number(below)}") for below, guess in _GUESSES]
     # Two steps in one: with z = y + s / y, twice y becomes z / 4 + s / z.
@@ -122,7 +122,7 @@ def exponential(target: str, exponent: str) -> list[str]:
 
     A Taylor polynomial of a sixteenth, squared four times: the relative error is below 1e-6 from 0 to 8.
     """
-    power, of = name(target), name(exponent)
+    power, of = kept(target), kept(exponent)
     polynomial = "1.0"
     for order in range(_TAYLOR, 0, -1):
         polynomial = f"1.0 + {of} / {number(order * 2.0**_SQUARINGS)} * ({polynomial})"
@@ -141,9 +141,9 @@ def quoted_text(value: str) -> str:
 
 def any_of(words: Iterable[str]) -> str:
     """Return the pattern (RE2) of a text that is one of some words."""
-    return f"^(?:{'|'.join(map(plain, sorted(set(words))))})$"
+    return f"^(?:{'|'.join(map(escaped, sorted(set(words))))})$"
 
 
-def plain(word: str) -> str:
-    """Return a pattern that stands for a word itself."""
+def escaped(word: str) -> str:
+    """Return the pattern that matches a word itself."""
     return "".join(f"\\{letter}" if letter in r".+*?()|[]{}^$\-" and letter != "-" else letter for letter in word)

@@ -16,7 +16,22 @@ from carbonspan.counting._attribution import AGENT, FLAG
 from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD
 from carbonspan.telemetry._labels import MAX_CHARACTERS
 from carbonspan.telemetry._metric import HISTOGRAM
-from carbonspan.telemetry._metrics import LABELS, METRICS, TOKEN_TYPES
+from carbonspan.telemetry._metrics import (
+    AVOIDED,
+    COST,
+    DURATION,
+    EMBODIED,
+    EMISSIONS,
+    ENERGY,
+    HIGH,
+    LABELS,
+    LOW,
+    METRICS,
+    SPANS,
+    TOKEN_TYPES,
+    TOKENS,
+    WATER,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,16 +44,17 @@ _KEPT = ("provider", "model", "tier", "evidence", "region", "basis", "agent")
 """What `statements.MEASURED` holds for each of `_LABELS`, in their order."""
 
 _VALUES = {
-    "carbon.request.emissions": "g",
-    "carbon.request.duration": "",
-    "carbon.energy": "j",
-    "carbon.water": "l",
-    "carbon.emissions.embodied": "embodied",
-    "carbon.emissions.avoided": "avoided",
-    "carbon.emissions.low_bound": "low",
-    "carbon.emissions.high_bound": "high",
-    "carbon.request.cost": "cost",
+    EMISSIONS: "g",
+    DURATION: "",
+    ENERGY: "j",
+    WATER: "l",
+    EMBODIED: "embodied",
+    AVOIDED: "avoided",
+    LOW: "low",
+    HIGH: "high",
+    COST: "cost",
 }
+"""What it holds for each metric of one value; nothing for the duration, which the span itself has."""
 _TOKENS = ("fresh", "read", "out", "think")
 """What it holds for each of `TOKEN_TYPES`, in their order."""
 
@@ -82,15 +98,15 @@ def metrics(settings: Settings) -> list[str]:
     """Return the lines of the connector's list of metrics."""
     lines: list[str] = []
     for metric in METRICS:
-        if metric.label == METRICS[-1].label:
+        if metric is SPANS:
             lines += _metric(metric, "1.0", f"{_kept('outcome')} != nil", [f"{{key: {metric.label}}}"])
-        elif metric.label:
-            for kind, key in zip(TOKEN_TYPES, _TOKENS, strict=True):
+        elif metric is TOKENS:
+            for token_type, key in zip(TOKEN_TYPES, _TOKENS, strict=True):
                 counted = f"{_kept(key)} != nil and {_kept(key)} > 0"
-                own = f"{{key: {metric.label}, default_value: {kind}}}"
+                own = f"{{key: {metric.label}, default_value: {token_type}}}"
                 lines += _metric(metric, _kept(key), counted, [*_optional(settings), own])
         else:
-            key = _VALUES[metric.name]
+            key = _VALUES[metric]
             value, counted = (_kept(key), f"{_kept(key)} != nil") if key else (_DURATION, _LASTED)
             lines += _metric(metric, value, counted, _optional(settings))
     return lines
@@ -159,7 +175,7 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
     if settings.metrics:
         lines += _TIDY.format(measured=MEASURED).splitlines()
         lines += [f"          - {quoted(statement)}" for statement in labelling()]
-        lines += _SPANS_LABEL.format(label=METRICS[-1].label, kept=_kept("outcome"), streams=MAX_STREAMS).splitlines()
+        lines += _SPANS_LABEL.format(label=SPANS.label, kept=_kept("outcome"), streams=MAX_STREAMS).splitlines()
         lines += ["", *_CONNECTORS.splitlines(), *metrics(settings)]
     exporters = _TRACES_EXPORTER + (_METRICS_EXPORTER if settings.metrics else "")
     return [*lines, "", *exporters.splitlines(), "", *measured.splitlines()]

@@ -1,24 +1,21 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The groups of statements that do what `Road.enrich` does, in their order."""
+"""The statements that put the estimate on a span, in groups, in the order in which the Collector runs them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.collector import (
-    _arithmetic as arithmetic,
-    _counts as counts,
-    _dialects as dialects,
-    _hosts as hosts,
-    _locate as locate,
+    _footprint as footprints,
+    _location as locations,
     _models as models,
-    _profile as profile,
+    _tokens as tokens,
     _usage as usage,
 )
-from carbonspan.collector._ottl import any_of, attribute, first, found, matches, name, number, put, text
+from carbonspan.collector._ottl import any_of, attribute, first, kept, look_up, matches, number, put, text
 from carbonspan.core._hours import NS_PER_HOUR
-from carbonspan.core._outcome import Role
+from carbonspan.core._outcome import Outcome
 from carbonspan.core.values import J_PER_WH, Level
 from carbonspan.counting._attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
 from carbonspan.energy import TokenModel
@@ -26,7 +23,8 @@ from carbonspan.estimate.footprint import ML_PER_L
 from carbonspan.telemetry._contract import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE
 
 if TYPE_CHECKING:
-    from carbonspan.collector._tables import Tables
+    from carbonspan.collector._models import Models
+    from carbonspan.collector._places import Places
     from carbonspan.core._options import Settings
 
 
@@ -45,15 +43,15 @@ MEASURED = "carbonspan.measured"
 _SPAN_HOUR = f"span.start_time_unix_nano / {NS_PER_HOUR}"
 
 
-def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
-    """Return the groups: what the model is, where its name does not tell at once, and the estimate."""
-    llm = dialects.is_llm()
+def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ...]:
+    """Return the groups: the model by its name, then by patterns where its name is in no table, and the estimate."""
+    llm = usage.is_llm()
     entry, searched = attribute(models.ENTRY), attribute(models.SEARCHED)
     still = f"{searched} != nil and {entry} == nil"
-    model, asked = _model(), _text(dialects.request_models())
+    model, asked = _model(), _text(usage.request_models())
     globs = list(settings.models)
     again = put(searched, asked, f"IsString({asked})")
-    thorough = tuple(models.thorough(tables.names, globs))
+    thorough = tuple(models.thorough(known, globs))
     ours = (models.ENTRY, models.SEARCHED, *([MEASURED] if settings.metrics else ()))
     return (
         Group(
@@ -61,7 +59,7 @@ def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
             "true",  # an attribute without a value looks like none, and is an error to the metrics' conditions
             tuple(f"delete_key(span.attributes, {text(key)})" for key in ours),
         ),
-        Group("the model, by its name", llm, tuple(models.quick(tables.names, globs, model))),
+        Group("the model, by its name", llm, tuple(models.quick(known, globs, model))),
         Group("the model, by the registry's patterns", still, thorough),
         Group("the model that was asked for, where the answering one is unknown", still, (again,)),
         Group("the same patterns", still, thorough),
@@ -70,10 +68,10 @@ def groups(settings: Settings, tables: Tables) -> tuple[Group, ...]:
             still,
             (
                 put(searched, model, f"IsString({model}) and {matches(model, _SOMETHING)}"),
-                *models.stand_in(tables.registry, dialects.encodes()),
+                *models.stand_in(known, usage.encodes()),
             ),
         ),
-        Group("the estimate", llm, tuple(_estimate(settings, tables))),
+        Group("the estimate", llm, tuple(_estimate(settings, known, places))),
         *((_flags(),) if settings.attributes is not Level.MINIMAL else ()),
     )
 
@@ -104,48 +102,48 @@ def _text(keys: list[str]) -> str:
 
 
 def _model() -> str:
-    return _text([*dialects.response_models(), *dialects.request_models()])
+    return _text([*usage.response_models(), *usage.request_models()])
 
 
-def _estimate(settings: Settings, tables: Tables) -> list[str]:
-    model, asked, told = name("model"), name("asked"), name("told")
-    counted = f"{name('ok')} == true"
+def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
+    model, asked, told = kept("model"), kept("asked"), kept("told")
+    counted = f"{kept('ok')} == true"
     return [
         put(model, '""'),
         put(model, f"ToLowerCase(Trim({_model()}))", f"IsString({_model()})"),
         put(asked, model),
         put(
             asked,
-            f"ToLowerCase(Trim({_text(dialects.request_models())}))",
-            f"IsString({_text(dialects.request_models())})",
+            f"ToLowerCase(Trim({_text(usage.request_models())}))",
+            f"IsString({_text(usage.request_models())})",
         ),
         put(model, asked, f'{model} == ""'),
-        *dialects.dialect(),
-        *hosts.host(),
+        *usage.dialect(),
+        *locations.host(),
         *usage.provider(),
-        *counts.counts(),
+        *tokens.reported(),
         *usage.role(),
         put(told, "false"),
-        put(told, "true", counts.counted()),
-        *counts.settled(),
+        put(told, "true", usage.has_counts()),
+        *tokens.normalised(),
         *usage.elsewhere(settings.counted_elsewhere),
         # What has no usable counts goes on with some: nothing of it is written, and no statement fails.
-        *(put(name(key), "1", f"{name('ok')} == false") for key in ("in", "out")),
-        *locate.steps(settings, tables.places),
-        put(name("m"), found(models.charges(tables.names), attribute(models.ENTRY))),
+        *(put(kept(key), "1", f"{kept('ok')} == false") for key in ("in", "out")),
+        *locations.location(settings, places),
+        put(kept("m"), look_up(models.coefficients(known), attribute(models.ENTRY))),
         f"delete_key(span.attributes, {text(models.ENTRY)})",
         f"delete_key(span.attributes, {text(models.SEARCHED)})",
-        put(f'{name("m")}["e"]', "true", f"{name('role')} == {text(counts.ENCODING)}"),
-        put(name("p"), found(tables.figures, name(locate.KEY))),
-        put(f'{name("p")}["t"][0]', name("called"), f'{name("called")} != "" and {matches(name(locate.KEY), "~")}'),
-        *profile.steps(),
-        *_hours(tables),
+        put(f'{kept("m")}["e"]', "true", f"{kept('role')} == {text(usage.ENCODING)}"),
+        put(kept("p"), look_up(places.figures, kept(locations.KEY))),
+        put(f'{kept("p")}["t"][0]', kept("called"), f'{kept("called")} != "" and {matches(kept(locations.KEY), "~")}'),
+        *footprints.of_a_profile(),
+        *_hours(places),
         # What is left as it is stops here: without a model's entry or a place nothing below has a value to work on.
-        put(name("ok"), "false", f"{name('m')} == nil or {name('p')} == nil"),
+        put(kept("ok"), "false", f"{kept('m')} == nil or {kept('p')} == nil"),
         _keep(*_KNOWN),
-        *arithmetic.joules(),
+        *footprints.joules(),
         _keep(*_KNOWN, *_JOULES),
-        *arithmetic.footprint(),
+        *footprints.footprint(),
         _keep(*_KNOWN, *_JOULES, *_FOOTPRINT),
         *_written(settings.attributes, counted),
         *(_measured(counted) if settings.metrics else ()),
@@ -153,7 +151,7 @@ def _estimate(settings: Settings, tables: Tables) -> list[str]:
 
 
 _COUNTS = ("in", "out", "read", "written", "think", "cache")
-_KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "told", "provider", "asked", locate.METHOD)
+_KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "told", "provider", "asked", locations.METHOD)
 _JOULES = ("low", "j", "high", "avoided")
 _FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
 
@@ -163,18 +161,18 @@ def _keep(*keys: str) -> str:
     return f"keep_keys(span.cache, [{', '.join(map(text, keys))}])"
 
 
-def _hours(tables: Tables) -> list[str]:
-    if not tables.hours:
+def _hours(places: Places) -> list[str]:
+    if not places.hours:
         return []
-    key = f'Concat([{name(locate.KEY)}, String({_SPAN_HOUR})], "@")'
-    hourly = matches(name(locate.KEY), any_of(sorted({one.partition("@")[0] for one in tables.hours})))
-    return [put(name("hk"), key, hourly), put(name("p"), found(tables.hours, name("hk")), f"{name('hk')} != nil")]
+    key = f'Concat([{kept(locations.KEY)}, String({_SPAN_HOUR})], "@")'
+    hourly = matches(kept(locations.KEY), any_of(sorted({one.partition("@")[0] for one in places.hours})))
+    return [put(kept("hk"), key, hourly), put(kept("p"), look_up(places.hours, kept("hk")), f"{kept('hk')} != nil")]
 
 
 def _written(level: Level, counted: str) -> list[str]:
     """Return the statements that write the attributes of the level, and the role of what is not counted."""
-    inference = f"{counted} and {matches(name('role'), any_of([usage.INFERENCE, counts.ENCODING]))}"
-    go = name("go")
+    inference = f"{counted} and {usage.is_inference()}"
+    go = kept("go")
     levels = list(Level)
     steps = [put(go, "false"), put(go, "true", inference)]
     for row in ATTRIBUTES:
@@ -184,65 +182,61 @@ def _written(level: Level, counted: str) -> list[str]:
         target = attribute(row.name)
         where = f"{go} == true" + (f" and {there}" if there else "")
         steps.append(put(target, value, where))
-    cached = text(Role.CACHED.value)
+    cached, container = text(usage.CACHED), text(usage.CONTAINER)
     if level is not Level.MINIMAL:
         steps.append(put(attribute(AGENT), _AGENT, f"{go} == true and {_NAMED}"))
     return [
         *steps,
-        put(attribute(ROLE), cached, f"{name('role')} == {cached}"),
-        put(attribute(AVOIDED), name("grams"), f"{name('role')} == {cached} and {counted}"),
-        put(attribute(ROLE), text(Role.CONTAINER.value), f"{name('role')} == {text(usage.CONTAINER)}"),
-        put(
-            attribute(ROLE),
-            text(Role.CONTAINER.value),
-            f"{name('role')} == {text(usage.ASIDE)} and {name('told')} == true",
-        ),
+        put(attribute(ROLE), cached, f"{kept('role')} == {cached}"),
+        put(attribute(AVOIDED), kept("grams"), f"{kept('role')} == {cached} and {counted}"),
+        put(attribute(ROLE), container, f"{kept('role')} == {container}"),
+        put(attribute(ROLE), container, f"{kept('role')} == {text(usage.ASIDE)} and {kept('told')} == true"),
     ]
 
 
 def _measured(counted: str) -> list[str]:
     """Return the statements that leave, for the metrics, what became of a span and what it amounts to."""
-    outcome, role, provider = name("outcome"), name("role"), name("provider")
-    inference = matches(role, any_of([usage.INFERENCE, counts.ENCODING]))
-    cached = f"{role} == {text(Role.CACHED.value)}"
+    outcome, role, target = kept("outcome"), kept("role"), attribute(MEASURED)
+    inference = usage.is_inference()
+    cached = f"{role} == {text(usage.CACHED)}"
     figures = {
-        "g": name("grams"),
-        "low": name("g_low"),
-        "high": name("g_high"),
-        "j": f"{name('wh')} * {number(J_PER_WH)}",
-        "l": f"{arithmetic.figure('water')} * {name('j')} / {number(ML_PER_L)}",
-        "embodied": f"{arithmetic.figure('embodied')} * {name('j')}",
-        "avoided": f"{name('avoided')} * {arithmetic.figure('g')}",
-        "fresh": f"{name('in')} - {name('cache')}",
-        "read": name("cache"),
-        "think": name("reasoned"),
-        "out": f"{name('out')} - {name('reasoned')}",
+        "g": kept("grams"),
+        "low": kept("g_low"),
+        "high": kept("g_high"),
+        "j": f"{kept('wh')} * {number(J_PER_WH)}",
+        "l": f"{footprints.figure('water')} * {kept('j')} / {number(ML_PER_L)}",
+        "embodied": f"{footprints.figure('embodied')} * {kept('j')}",
+        "avoided": f"{kept('avoided')} * {footprints.figure('g')}",
+        "fresh": f"{kept('in')} - {kept('cache')}",
+        "read": kept("cache"),
+        "think": kept("reasoned"),
+        "out": f"{kept('out')} - {kept('reasoned')}",
     }
     texts = {
-        "provider": provider,
-        "model": name("asked"),
-        "tier": f'{name("m")}["t"][1]',
-        "evidence": f'{name("m")}["t"][2]',
-        "region": f'{name("p")}["t"][0]',
-        "basis": f'{name("p")}["t"][4]',
+        "provider": kept("provider"),
+        "model": kept("asked"),
+        "tier": f'{kept("m")}["t"][1]',
+        "evidence": f'{kept("m")}["t"][2]',
+        "region": f'{kept("p")}["t"][0]',
+        "basis": f'{kept("p")}["t"][4]',
     }
     both = ", ".join(f"{text(key)}: {value}" for key, value in (texts | figures).items())
-    few = ", ".join(f"{text(key)}: {value}" for key, value in (texts | {"avoided": name("grams")}).items())
-    target = attribute(MEASURED)
+    few = ", ".join(f"{text(key)}: {value}" for key, value in (texts | {"avoided": kept("grams")}).items())
+    unknown = f'{outcome} == {text(Outcome.ENRICHED)} and {kept("m")}["k"] == false'
     return [
         put(outcome, '""'),
-        put(outcome, '"no_usage"', f"{inference} and {name('bad')} == false"),
-        put(outcome, '"invalid_usage"', f"{inference} and {name('bad')} == true"),
-        put(outcome, '"enriched"', f"{counted} and {inference}"),
-        put(outcome, '"unknown_model"', f'{outcome} == "enriched" and {name("m")}["k"] == false'),
-        put(outcome, '"container"', f"{attribute(ROLE)} == {text(Role.CONTAINER.value)}"),
-        put(outcome, '"cached"', cached),
-        put(outcome, text(Role.DUPLICATE.value), f"{role} == {text(Role.DUPLICATE.value)}"),
-        put(name("reasoned"), "0"),
-        put(name("reasoned"), name("think"), f"{name('think')} != nil"),
+        put(outcome, text(Outcome.NO_USAGE), f"{inference} and {kept('bad')} == false"),
+        put(outcome, text(Outcome.INVALID_USAGE), f"{inference} and {kept('bad')} == true"),
+        put(outcome, text(Outcome.ENRICHED), f"{counted} and {inference}"),
+        put(outcome, text(Outcome.UNKNOWN_MODEL), unknown),
+        put(outcome, text(Outcome.CONTAINER), f"{attribute(ROLE)} == {text(usage.CONTAINER)}"),
+        put(outcome, text(Outcome.CACHED), cached),
+        put(outcome, text(Outcome.DUPLICATE), f"{role} == {text(usage.DUPLICATE)}"),
+        put(kept("reasoned"), "0"),
+        put(kept("reasoned"), kept("think"), f"{kept('think')} != nil"),
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
-        put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {name('read')} == nil"),
+        put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
         put(f'{target}["model"]', _asked(), f"{target} != nil and IsString({_asked()})"),
         put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_NAMED}"),
         put(f'{target}["outcome"]', outcome, f'{outcome} != ""'),
@@ -250,40 +244,40 @@ def _measured(counted: str) -> list[str]:
 
 
 def _asked() -> str:
-    return _text([*dialects.request_models(), *dialects.response_models()])
+    return _text([*usage.request_models(), *usage.response_models()])
 
 
 def _value(path: str) -> tuple[str, str]:
     """Return what a row of the attribute table is, and the condition on which it is written."""
-    place, model = f'{name("p")}["t"]', f'{name("m")}["t"]'
+    place, model = f'{kept("p")}["t"]', f'{kept("m")}["t"]'
     hour = 'FormatTime(TruncateTime(span.start_time, Duration("1h")), "%Y-%m-%dT%H:%M:%SZ")'
     values: dict[str, tuple[str, str]] = {
-        "emissions_central_g": (name("grams"), ""),
-        "energy_central_wh": (name("wh"), ""),
-        "intensity.intensity_g_per_kwh.central": (arithmetic.figure("grid"), ""),
+        "emissions_central_g": (kept("grams"), ""),
+        "energy_central_wh": (kept("wh"), ""),
+        "intensity.intensity_g_per_kwh.central": (footprints.figure("grid"), ""),
         "intensity.quality.value": (f"{place}[3]", ""),
-        "emissions_low_g": (name("g_low"), ""),
-        "emissions_high_g": (name("g_high"), ""),
+        "emissions_low_g": (kept("g_low"), ""),
+        "emissions_high_g": (kept("g_high"), ""),
         "energy.evidence": (f"{model}[2]", ""),
         "energy.model_id": (f"{model}[0]", ""),
         "energy.tier": (f"{model}[1]", ""),
         "site.place.region": (f"{place}[0]", ""),
-        "site.place.method": (name(locate.METHOD), ""),
-        "operational_central_g": (f"{arithmetic.figure('operational')} * {name('j')}", ""),
-        "embodied_central_g": (f"{arithmetic.figure('embodied')} * {name('j')}", ""),
-        "avoided_g": (f"{name('avoided')} * {arithmetic.figure('g')}", f"{name('read')} != nil"),
-        "energy_low_wh": (name("wh_low"), ""),
-        "energy_high_wh": (name("wh_high"), ""),
-        "water_central_ml": (f"{arithmetic.figure('water')} * {name('j')}", ""),
+        "site.place.method": (kept(locations.METHOD), ""),
+        "operational_central_g": (f"{footprints.figure('operational')} * {kept('j')}", ""),
+        "embodied_central_g": (f"{footprints.figure('embodied')} * {kept('j')}", ""),
+        "avoided_g": (f"{kept('avoided')} * {footprints.figure('g')}", f"{kept('read')} != nil"),
+        "energy_low_wh": (kept("wh_low"), ""),
+        "energy_high_wh": (kept("wh_high"), ""),
+        "water_central_ml": (f"{footprints.figure('water')} * {kept('j')}", ""),
         "intensity.zone": (f"{place}[1]", ""),
         "intensity.source": (f"{place}[2]", ""),
         "intensity.hour_text": (hour, ""),
         "intensity.basis.value": (f"{place}[4]", ""),
         "energy.method": (text(f"{TokenModel.name}/{TokenModel.version}"), ""),
-        "site.pue.central": (arithmetic.figure("pue"), ""),
-        "input_tokens": (name("in"), ""),
-        "output_tokens": (name("out"), ""),
-        "cached_input_tokens": (name("read"), f"{name('read')} != nil"),
-        "reasoning_tokens": (name("think"), f"{name('think')} != nil"),
+        "site.pue.central": (footprints.figure("pue"), ""),
+        "input_tokens": (kept("in"), ""),
+        "output_tokens": (kept("out"), ""),
+        "cached_input_tokens": (kept("read"), f"{kept('read')} != nil"),
+        "reasoning_tokens": (kept("think"), f"{kept('think')} != nil"),
     }
     return values.get(path) or (text(path), "")

@@ -1,58 +1,166 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a span's operation stands for and who answered, as statements made from the tables."""
+"""What a span is, as statements made from the tables of `usage`: its dialect, its role, and who answered.
+
+A dialect that keeps its counts as text in one attribute is not read here: its spans are left as they are. See
+docs/how-to/collector-enrichment.md.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector._counts import ENCODING, counted
-from carbonspan.collector._dialects import alike, covered, of
-from carbonspan.collector._ottl import any_of, attribute, first, found, matches, name, plain, put, text
+from carbonspan.collector._ottl import any_of, attribute, escaped, first, kept, look_up, matches, put, text
 from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
-from carbonspan.telemetry._contract import ROLE
+from carbonspan.telemetry._contract import EMISSIONS, ROLE
+from carbonspan.usage._dialects import DIALECTS, MARKERS, Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from carbonspan.usage._operations import Operation
 
-INFERENCE, CONTAINER, ASIDE = "inference", "container", "aside"
-"""What an operation is, beside `counts.ENCODING`."""
+INFERENCE, CONTAINER = Role.INFERENCE.value, Role.CONTAINER.value
+CACHED, DUPLICATE = Role.CACHED.value, Role.DUPLICATE.value
+ENCODING = "encoding"
+"""The role of an inference whose output need not be reported."""
+ASIDE = "aside"
+"""The role of what makes no model call of its own (tools, retrieval): of no interest without counts."""
+
+UNREAD = "unread"
+"""The dialect of a span that keeps some of its counts as text."""
+
+VERCEL = "vercel"
+"""The one dialect whose details are read from an object in an attribute: it is of a language without a processor."""
+
+# The fields of a dialect of which many have the same: statements are made once for each distinct content.
+_COMPARED = ("operations", "container_if", "cache_hit", "provider", "provider_aliases", "sources")
+
+
+def covered() -> list[Dialect]:
+    """Return the dialects whose counts are attributes first of all, in the order they are tried."""
+    return [one for one in DIALECTS if not one.sources[0].attribute]
+
+
+def is_llm() -> str:
+    """Return the condition of a span of an LLM call or a container that has not been handled."""
+    there = " or ".join(f"{attribute(marker)} != nil" for marker in sorted(MARKERS))
+    return f"{attribute(EMISSIONS)} == nil and {attribute(ROLE)} == nil and ({there})"
+
+
+def is_inference() -> str:
+    """Return the condition of a role that is an inference's."""
+    return matches(kept("role"), any_of([INFERENCE, ENCODING]))
+
+
+def has_counts() -> str:
+    """Return the condition that a span has a count of either side, or a total."""
+    return f"{kept('in')} != nil or {kept('out')} != nil or {kept('total')} != nil"
+
+
+def request_models() -> list[str]:
+    """Return the attributes that may hold the name of the requested model."""
+    return _names_of("request_model")
+
+
+def response_models() -> list[str]:
+    """Return the attributes that may hold the name of the model that answered."""
+    return _names_of("response_model")
+
+
+def _names_of(field: str) -> list[str]:
+    ordered = sorted(covered(), key=lambda dialect: dialect is not DIALECTS[-1])
+    return list(dict.fromkeys(key for dialect in ordered for key in getattr(dialect, field)))
+
+
+def encodes() -> str:
+    """Return the condition of an operation that only encodes, whatever the dialect."""
+    by_attribute: dict[str, set[str]] = {}
+    for dialect in covered():
+        for key, values, _ in dialect.operations:
+            spelled = {word for word, operation in values.items() if operation.output_optional}
+            by_attribute.setdefault(key, set()).update(spelled)
+    return " or ".join(f"{matches(attribute(key), any_of(sorted(words)))}" for key, words in by_attribute.items())
+
+
+def dialect() -> list[str]:
+    """Return the statements that find a span's dialect, by its scope, else by what it carries; and its classes.
+
+    A class stands for dialects that have the same in one field of the table.
+    """
+    this, scope = kept("dialect"), kept("scope")
+    ids: dict[str, str] = {}
+    alternatives = []
+    for one in DIALECTS:
+        for pattern in one.scopes:
+            ids.setdefault(pattern.removesuffix("*"), one.id)
+            alternatives.append(escaped(pattern[:-1]) if pattern.endswith("*") else f"{escaped(pattern)}$")
+    steps = [
+        put(this, '""'),
+        put(scope, f'ExtractPatterns(scope.name, {text(f"^(?P<s>{chr(124).join(alternatives)})")})["s"]'),
+        put(this, look_up(ids, scope), f"{scope} != nil"),
+    ]
+    for one in DIALECTS[:-1]:
+        there = " or ".join(f"{attribute(marker)} != nil" for marker in one.markers)
+        if there:
+            steps.append(put(this, text(one.id), f'{this} == "" and ({there})'))
+    steps.append(put(this, text(DIALECTS[-1].id), f'{this} == ""'))
+    for one in covered():
+        if one.details and one.id != VERCEL:
+            in_text = " or ".join(f"{attribute(source.attribute)} != nil" for source in one.details)
+            steps.append(put(this, text(UNREAD), f"{this} == {text(one.id)} and ({in_text})"))
+    classes = {one.id: {field: _class_of(one, field) for field in _COMPARED} for one in covered()}
+    return [*steps, put(kept("class"), '""'), put(kept("class"), look_up(classes, this))]
+
+
+def _class_of(one: Dialect, field: str) -> int:
+    contents = [repr(getattr(other, field)) for other in covered()]
+    return contents.index(repr(getattr(one, field)))
+
+
+def one_of_each(field: str) -> list[Dialect]:
+    """Return one dialect of each class of a field."""
+    firsts = {_class_of(one, field): one for one in reversed(covered())}
+    return [firsts[key] for key in sorted(firsts)]
+
+
+def same(one: Dialect, field: str) -> str:
+    """Return the condition that a span's dialect has the same in a field as this one."""
+    return f'{kept("class")}["{field}"] == {_class_of(one, field)}'
 
 
 def role() -> list[str]:
-    """Return the statements that tell what a span's operation stands for."""
-    this, other = name("role"), name("other")
+    """Return the statements that find what a span's operation stands for."""
+    this, other = kept("role"), kept("other")
     steps = [put(this, '""'), put(other, "false")]
-    for one in alike("operations"):
-        where = f'{this} == "" and {of(one, "operations")}'
+    for one in one_of_each("operations"):
+        where = f'{this} == "" and {same(one, "operations")}'
         for key, values, ignored in one.operations:
             path = attribute(key)
-            kinds = {word: _kind(operation) for word, operation in values.items() if word not in ignored}
+            roles = {word: _role_of(operation) for word, operation in values.items() if word not in ignored}
             strange = f'{where} and IsString({path}) and {path} != ""'
             if ignored:
                 strange += f" and not {matches(path, any_of(sorted(ignored)))}"
-            steps += [put(this, found(kinds, path), f"{where} and IsString({path})"), put(other, "true", strange)]
-    default = covered()[0]
+            steps += [put(this, look_up(roles, path), f"{where} and IsString({path})"), put(other, "true", strange)]
+    default = _role_of(covered()[0].default_operation)
     steps += [
         put(this, text(CONTAINER), f'{this} == "" and {other} == true'),
-        put(this, text(_kind(default.default_operation)), f'{this} == "" and ({name("model")} != "" or {counted()})'),
+        put(this, text(default), f'{this} == "" and ({kept("model")} != "" or {has_counts()})'),
     ]
-    for one in alike("container_if"):
+    for one in one_of_each("container_if"):
         if one.container_if:
             there = f"{first(map(attribute, one.container_if))} != nil"
-            steps.append(put(this, text(CONTAINER), f"{of(one, 'container_if')} and {there}"))
-    for one in alike("cache_hit"):
+            steps.append(put(this, text(CONTAINER), f"{same(one, 'container_if')} and {there}"))
+    for one in one_of_each("cache_hit"):
         for key in one.cache_hit:
             hit = f"{attribute(key)} == true or {matches(attribute(key), '^(?i)true')}"
-            where = f"{attribute(key)} != nil and {of(one, 'cache_hit')} and ({hit})"
-            steps.append(put(this, text(Role.CACHED.value), where))
+            where = f"{attribute(key)} != nil and {same(one, 'cache_hit')} and ({hit})"
+            steps.append(put(this, text(CACHED), where))
     return steps
 
 
-def _kind(operation: Operation) -> str:
+def _role_of(operation: Operation) -> str:
     if operation.role is Role.CONTAINER:
         return ASIDE if operation.aside else CONTAINER
     return ENCODING if operation.output_optional else INFERENCE
@@ -62,62 +170,67 @@ def elsewhere(names: Iterable[str]) -> list[str]:
     """Return the statements that leave the calls to some providers and hosts to who counts them: a gateway."""
     if not names:
         return []
-    this, called = name("role"), " or ".join(named(names))
-    counts_here = f"{name('ok')} == true and {matches(this, any_of([INFERENCE, ENCODING]))}"
-    duplicate = text(Role.DUPLICATE.value)
+    this, called = kept("role"), " or ".join(named(names))
+    counts_here = f"{kept('ok')} == true and {is_inference()}"
     return [
-        put(this, duplicate, f"{counts_here} and ({called})"),
-        put(attribute(ROLE), duplicate, f"{this} == {duplicate}"),
+        put(this, text(DUPLICATE), f"{counts_here} and ({called})"),
+        put(attribute(ROLE), text(DUPLICATE), f"{this} == {text(DUPLICATE)}"),
     ]
 
 
 def named(names: Iterable[str]) -> list[str]:
     """Return conditions: one holds where a span calls one of the providers and hosts that the user names."""
     given = [one.strip().lower() for one in names]
-    patterns = "|".join(f".*{plain(one[1:])}" if one.startswith("*.") else plain(one) for one in given)
-    return [matches(name(what), f"^(?:{patterns})$") for what in ("provider", "host")]
+    patterns = "|".join(f".*{escaped(one[1:])}" if one.startswith("*.") else escaped(one) for one in given)
+    return [matches(kept(what), f"^(?:{patterns})$") for what in ("provider", "host")]
 
 
 def provider() -> list[str]:
-    """Return the statements that tell who answers, in OpenTelemetry's spelling."""
+    """Return the statements that find who answers, in OpenTelemetry's spelling."""
     table = load("usage/providers.json")
     known = {spelling: key for key, spellings in table["aliases"].items() for spelling in spellings}
     frameworks = any_of(table["not_providers"]["values"])
-    this, spelled = name("provider"), name("spelled")
-    suffixes = rf"\.(?:{'|'.join(map(plain, table['endpoint_suffixes']))})$"
+    this, spelled = kept("provider"), kept("spelled")
+    suffixes = rf"\.(?:{'|'.join(map(escaped, table['endpoint_suffixes']))})$"
     steps = [put(this, '""'), put(spelled, '""')]
-    for one in alike("provider"):
+    for one in one_of_each("provider"):
         for key in one.provider:
             path = attribute(key)
-            where = f'{spelled} == "" and IsString({path}) and {of(one, "provider")}'
+            where = f'{spelled} == "" and IsString({path}) and {same(one, "provider")}'
             steps.append(put(spelled, f"ToLowerCase(Trim({path}))", where))
-            steps.append(put(spelled, '""', f"{of(one, 'provider')} and {matches(spelled, frameworks)}"))
-    for one in alike("provider_aliases"):
+            steps.append(put(spelled, '""', f"{same(one, 'provider')} and {matches(spelled, frameworks)}"))
+    for one in one_of_each("provider_aliases"):
         for word, key in one.provider_aliases.items():
-            steps.append(put(this, text(key), f"{spelled} == {text(word)} and {of(one, 'provider_aliases')}"))
+            steps.append(put(this, text(key), f"{spelled} == {text(word)} and {same(one, 'provider_aliases')}"))
     unset = f'{this} == "" and {spelled} != ""'
-    suffix_table = {suffix.removeprefix("*"): key for suffix, key in table["hosts"]["suffixes"].items()}
-    ends = "|".join(plain(suffix) for suffix in table["hosts"]["suffixes"] if not suffix.startswith("*"))
-    anywhere = "|".join(plain(suffix[1:]) for suffix in table["hosts"]["suffixes"] if suffix.startswith("*"))
-    models = [(prefix, key) for prefix, key in table["models"]["prefixes"]]
-    starts = "|".join(plain(prefix) for prefix, _ in models)
-    nobody, model, host = f'{this} == ""', name("model"), name("host")
     return [
         *steps,
-        put(this, found(known, spelled), unset),
-        put(name("raw"), spelled, unset),
+        put(this, look_up(known, spelled), unset),
+        put(kept("raw"), spelled, unset),
         f'replace_pattern({spelled}, {text(suffixes)}, "") where {unset}',
-        put(this, found(known, spelled), unset),
-        put(this, name("raw"), unset),
-        put(name("end"), f'ExtractPatterns({host}, {text(f"(?P<s>{ends})$")})["s"]', f'{nobody} and {host} != ""'),
+        put(this, look_up(known, spelled), unset),
+        put(this, kept("raw"), unset),
+        *_inferred_provider(table["hosts"]["suffixes"], dict(table["models"]["prefixes"])),
+    ]
+
+
+def _inferred_provider(by_suffix: dict[str, str], by_prefix: dict[str, str]) -> list[str]:
+    """Return the statements that find the provider by the host, then by the model, where a span names none."""
+    this, host, end = kept("provider"), kept("host"), kept("end")
+    model, start = kept("model"), kept("start")
+    ends = "|".join(escaped(suffix) for suffix in by_suffix if not suffix.startswith("*"))
+    anywhere = "|".join(escaped(suffix[1:]) for suffix in by_suffix if suffix.startswith("*"))
+    starts = "|".join(map(escaped, by_prefix))
+    table = {suffix.removeprefix("*"): key for suffix, key in by_suffix.items()}
+    nobody = f'{this} == ""'
+    return [
+        put(end, f'ExtractPatterns({host}, {text(f"(?P<s>{ends})$")})["s"]', f'{nobody} and {host} != ""'),
         put(
-            name("end"),
+            end,
             f'ExtractPatterns({host}, {text(f"(?P<s>{anywhere})")})["s"]',
-            f'{nobody} and {host} != "" and {name("end")} == nil',
+            f'{nobody} and {host} != "" and {end} == nil',
         ),
-        put(this, found(suffix_table, name("end")), f"{nobody} and {name('end')} != nil"),
-        put(
-            name("start"), f'ExtractPatterns({model}, {text(f"^(?P<s>{starts})")})["s"]', f'{nobody} and {model} != ""'
-        ),
-        put(this, found(dict(models), name("start")), f"{nobody} and {name('start')} != nil"),
+        put(this, look_up(table, end), f"{nobody} and {end} != nil"),
+        put(start, f'ExtractPatterns({model}, {text(f"^(?P<s>{starts})")})["s"]', f'{nobody} and {model} != ""'),
+        put(this, look_up(by_prefix, start), f"{nobody} and {start} != nil"),
     ]

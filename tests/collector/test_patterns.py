@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The patterns without looking around tell models apart as the registry does."""
+"""Patterns without look-around lead to the same entries as the registry's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.collector import _re2 as re2
+from carbonspan.collector import _patterns as patterns
 from carbonspan.core._tables import rows
 from carbonspan.energy import default_registry
 from carbonspan.energy._names import normalise
@@ -27,7 +27,7 @@ _WORDS = (
 def normalised(name: str) -> str:
     """Return a name brought into form by the rules for the Collector."""
     name = name.strip().rstrip("/").lower()
-    for rule in re2.rules():
+    for rule in patterns.rules():
         if not rule.unless or not re.search(rule.unless, name):
             name = re.sub(rule.pattern, re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", rule.replacement), name)
     return name
@@ -37,7 +37,7 @@ def entry(name: str) -> str | None:
     """Return the id of the entry the patterns for the Collector come to."""
     form = normalised(name)
     for row in rows("energy/coefficients.csv"):
-        for pattern in re2.without_looking(row["pattern"]) if row["pattern"] else ():
+        for pattern in patterns.without_looking(row["pattern"]) if row["pattern"] else ():
             if re.search(pattern.must, form) and not (pattern.must_not and re.search(pattern.must_not, form)):
                 return row["id"]
     return None
@@ -55,16 +55,16 @@ def corpus() -> list[str]:
 
 
 def test_nothing_looks_around() -> None:
-    patterns = [rule.pattern for rule in re2.rules()]
+    written = [rule.pattern for rule in patterns.rules()]
     for row in rows("energy/coefficients.csv"):
-        for pattern in re2.without_looking(row["pattern"]):
-            patterns += [pattern.must, pattern.must_not]
-    assert not [pattern for pattern in patterns if re.search(r"\(\?(?:=|!|<=|<!)", pattern)]
+        for pattern in patterns.without_looking(row["pattern"]):
+            written += [pattern.must, pattern.must_not]
+    assert not [pattern for pattern in written if re.search(r"\(\?(?:=|!|<=|<!)", pattern)]
 
 
 def test_every_rule_that_looks_around_has_another_form() -> None:
     looking = {row["rule"] for row in rows("energy/names.csv") if re.search(r"\(\?(?:=|!|<=|<!)", row["pattern"])}
-    assert looking == re2.RULES.keys()
+    assert looking == patterns.RULES.keys()
 
 
 def test_the_names_at_hand_come_to_the_same() -> None:
@@ -85,4 +85,4 @@ def test_names_made_of_their_words_come_to_the_same(words: list[str], joint: str
     ("pattern", "parts"), [("a|b(c|d)", ["a", "b(c|d)"]), (r"a\(|b", [r"a\(", "b"]), ("[a|b]|c", ["[a|b]", "c"])]
 )
 def test_alternatives_are_told_apart(pattern: str, parts: list[str]) -> None:
-    assert re2.branches(pattern) == parts
+    assert patterns.branches(pattern) == parts

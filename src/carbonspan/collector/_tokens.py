@@ -1,13 +1,13 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The counts of a span turned into whole, consistent numbers: `usage/counts.py` as statements."""
+"""The token counts of a span turned into whole, consistent numbers: `usage/_counts.py` as statements."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector._dialects import VERCEL, alike, of
-from carbonspan.collector._ottl import any_of, attribute, first, matches, name, put, text
+from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, put, text
+from carbonspan.collector._usage import ENCODING, VERCEL, has_counts, one_of_each, same
 from carbonspan.usage._counts import MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
 from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
@@ -15,40 +15,32 @@ from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
 if TYPE_CHECKING:
     from carbonspan.usage._dialects import Source
 
-ENCODING = "encoding"
-"""The role of an inference whose output need not be reported."""
-
-FIELDS = ("in", "out", "read", "written", "think", "total")
+_FIELDS = ("in", "out", "read", "written", "think", "total")
 _SLOTS = ("input", "output", "cached", "cache_write", "reasoning", "total")
-_WORDS = {True: "yes", False: "no", None: ""}
+_INCLUDED = {True: "yes", False: "no", None: ""}
 """What a total includes, as the statements note it; `""` where arithmetic decides."""
 
 
-def counted() -> str:
-    """Return the condition that a span has a count of either side, or a total."""
-    return f"{name('in')} != nil or {name('out')} != nil or {name('total')} != nil"
-
-
-def counts() -> list[str]:
-    """Return the statements that take the counts off a span, as it has them, and tell how they are to be read."""
+def reported() -> list[str]:
+    """Return the statements that take the counts off a span, as it has them, and note how they are to be read."""
     steps: list[str] = []
-    none = " and ".join(f"{name(field)} == nil" for field in ("in", "out", "total"))
-    for one in alike("sources"):
+    none = " and ".join(f"{kept(field)} == nil" for field in ("in", "out", "total"))
+    for one in one_of_each("sources"):
         plainly = [source for source in one.sources if not source.attribute]
         for at, source in enumerate(plainly):
-            where = of(one, "sources") + (f" and {none}" if at else "")
+            where = same(one, "sources") + (f" and {none}" if at else "")
             if source.tokens.requires:
                 where += f" and {first(map(attribute, source.tokens.requires))} != nil"
             if at == 0 and not source.tokens.requires:
                 there = where
-            else:  # told once, for its fields fill one after another
-                there = f"{name('set')} == true"
-                steps += [put(name("set"), "false"), put(name("set"), "true", where)]
-            for field, slot in zip(FIELDS, _SLOTS, strict=True):
+            else:  # decided once, for its fields fill one after another
+                there = f"{kept('set')} == true"
+                steps += [put(kept("set"), "false"), put(kept("set"), "true", where)]
+            for field, slot in zip(_FIELDS, _SLOTS, strict=True):
                 keys = getattr(source.tokens, slot)
                 if keys:
-                    steps.append(put(name(field), first(map(attribute, keys)), there))
-            steps += _reading(source, there if len(plainly) == 1 else f"{there} and ({counted()})")
+                    steps.append(put(kept(field), first(map(attribute, keys)), there))
+            steps += _reading(source, there if len(plainly) == 1 else f"{there} and ({has_counts()})")
     return [*steps, *_details()]
 
 
@@ -57,13 +49,15 @@ def _reading(source: Source, where: str) -> list[str]:
     steps: list[str] = []
     for field, key in (("input_includes_cache", "ic"), ("output_includes_reasoning", "ir")):
         usual = getattr(source.default, field)
-        steps.append(put(name(key), text(_WORDS[usual]), where))
+        steps.append(put(kept(key), text(_INCLUDED[usual]), where))
         exceptions = {key: getattr(reading, field) for key, reading in source.by_provider.items()}
         for value in (True, False, None):
             providers = [key for key, other in exceptions.items() if other is value and value is not usual]
             if providers:
                 steps.append(
-                    put(name(key), text(_WORDS[value]), f"{where} and {matches(name('provider'), any_of(providers))}")
+                    put(
+                        kept(key), text(_INCLUDED[value]), f"{where} and {matches(kept('provider'), any_of(providers))}"
+                    )
                 )
     return steps
 
@@ -74,22 +68,22 @@ def _details() -> list[str]:
     for source in next(one for one in DIALECTS if one.id == VERCEL).details:
         path = attribute(source.attribute)
         steps.append(
-            put(name("object"), f"ParseJSON({path})", f"{name('dialect')} == {text(VERCEL)} and IsString({path})")
+            put(kept("object"), f"ParseJSON({path})", f"{kept('dialect')} == {text(VERCEL)} and IsString({path})")
         )
         for field, keys in (("read", source.tokens.cached), ("written", source.tokens.cache_write)):
             for key in keys:
-                inner = name("object") + "".join(f"[{text(part)}]" for part in key.split("."))
+                inner = kept("object") + "".join(f"[{text(part)}]" for part in key.split("."))
                 steps.append(
-                    put(name(field), inner, f"{name('object')} != nil and {name(field)} == nil and {inner} != nil")
+                    put(kept(field), inner, f"{kept('object')} != nil and {kept(field)} == nil and {inner} != nil")
                 )
     return steps
 
 
-def settled() -> list[str]:
+def normalised() -> list[str]:
     """Return the statements that make whole, consistent numbers of the counts, and set `ok` where there are any."""
-    n = {key: name(key) for key in (*FIELDS, "bad", "cache", "ic", "ir", "role", "ok")}
+    n = {key: kept(key) for key in (*_FIELDS, "bad", "cache", "ic", "ir", "role", "ok")}
     steps = [put(n["bad"], "false")]
-    for field in FIELDS:
+    for field in _FIELDS:
         value = n[field]
         impossible = f"not IsInt({value}) or {value} < 0 or {value} > {MAX_TOKENS}"
         # Integral doubles are taken: JavaScript has no integers.
@@ -105,7 +99,7 @@ def settled() -> list[str]:
             put(n["bad"] if primary else value, "true" if primary else "nil", f"{value} != nil and ({impossible})")
         )
     both = f"{n['in']} != nil and {n['out']} != nil"
-    thoughts = matches(name("provider"), any_of(sorted(TOTAL_INCLUDES_THOUGHTS)))
+    thoughts = matches(kept("provider"), any_of(sorted(TOTAL_INCLUDES_THOUGHTS)))
     steps += [
         put(n["out"], "0", f"{n['out']} == nil and {n['role']} == {text(ENCODING)}"),
         put(

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The registry's patterns in RE2, the Collector's regular expressions, which cannot look around.
+"""The registry's patterns in RE2, the Collector's regular expressions, which have no look-around.
 
 A class of characters that must not stand beside a match is matched as "another character, or the end". A word that must
 not stand there becomes a second pattern that must not occur. The two differ from the original only where a name has the

@@ -1,0 +1,21 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""The groups of statements, in their order."""
+
+from __future__ import annotations
+
+from carbonspan.collector import _models as models, _ottl as ottl, _places as places, _statements as statements
+from carbonspan.core._options import Settings
+from carbonspan.counting import _attribution as attribution
+from carbonspan.grid import Resolver
+
+
+def test_flags_are_those_of_the_processor() -> None:
+    settings = Settings.resolve({}, {})
+    covered = places.places(settings, Resolver(), ("eu-west-1",), range(0))
+    group = statements.groups(settings, models.models(settings), covered)[-1]
+    assert all(ottl.escaped(event) in group.condition.replace("\\\\", "\\") for event in attribution.FLAG_EVENTS)
+    assert attribution.FLAG_KEY in group.condition
+    variants = [f"[{ottl.text(variant)}]" for variant in attribution.FLAG_VARIANTS]
+    positions = [group.statements[0].index(variant) for variant in variants]
+    assert positions == sorted(positions)  # the first that is there is taken
