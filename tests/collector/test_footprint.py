@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from carbonspan.collector import _footprint as footprints, _ottl as ottl
-from carbonspan.energy import default_registry
+from carbonspan.energy._registry import default_registry
 from carbonspan.energy._tokens import CONTEXT_TOKENS
 
 

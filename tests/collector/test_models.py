@@ -10,7 +10,7 @@ import pytest
 
 from carbonspan.collector import _models as models
 from carbonspan.core._options import Settings
-from carbonspan.energy import default_registry
+from carbonspan.energy._registry import default_registry
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "claude-sonnet-5", "llama-3.1-70b"])

@@ -12,9 +12,8 @@ from hypothesis import given, strategies as st
 
 from carbonspan.collector import _patterns as patterns
 from carbonspan.core._tables import rows
-from carbonspan.energy import default_registry
 from carbonspan.energy._names import normalise
-from carbonspan.energy._registry import EMBEDDING
+from carbonspan.energy._registry import EMBEDDING, default_registry
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _WORDS = (

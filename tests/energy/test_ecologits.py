@@ -11,7 +11,9 @@ import pytest
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import J_PER_WH, Usage
-from carbonspan.energy import EcoLogitsModel, EnergyModel, TokenModel, _ecologits as ecologits
+from carbonspan.energy import EnergyModel, _ecologits as ecologits
+from carbonspan.energy._ecologits import EcoLogitsModel
+from carbonspan.energy._tokens import TokenModel
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -56,7 +58,7 @@ def test_a_range_of_pue_is_divided_out_end_by_end(model: EcoLogitsModel) -> None
     assert energy.high == pytest.approx(value.max * 3.6e6 / 1.14)
 
 
-def test_open_weights_are_no_guess(model: EcoLogitsModel) -> None:
+def test_the_size_of_open_weights_is_not_a_guess(model: EcoLogitsModel) -> None:
     energy = model.estimate(usage("codestral-2508", 500, provider="mistral_ai"))
     assert energy.evidence == "C"
     assert energy.it_j.low == energy.it_j.central == energy.it_j.high > 0.0
@@ -75,7 +77,7 @@ def test_finds_a_model_under_other_names(model: EcoLogitsModel, name: str, provi
     assert model.estimate(usage(name, 300, provider=provider)) == model.estimate(usage("gpt-4o-mini", 300))
 
 
-def test_the_request_tells_the_model_where_the_response_does_not(model: EcoLogitsModel) -> None:
+def test_the_request_names_the_model_where_the_response_does_not(model: EcoLogitsModel) -> None:
     assert model.estimate(usage("dep-1", 300, request_model="gpt-4o-mini")).model_id == "gpt-4o-mini"
 
 
@@ -97,7 +99,7 @@ def test_an_embedding_is_left_to_the_token_model(model: EcoLogitsModel) -> None:
     assert energy.it_j.central == pytest.approx(0.393)
 
 
-def test_what_was_asked_is_not_asked_again(model: EcoLogitsModel) -> None:
+def test_a_result_is_kept(model: EcoLogitsModel) -> None:
     assert model.estimate(usage("gpt-4o", 123)) is model.estimate(usage("gpt-4o", 123))
 
 
@@ -107,8 +109,8 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for tokens in range(1, 6):
         model.estimate(usage("gpt-4o", tokens))
         model.estimate(usage(f"acme-{tokens}", tokens))
-        assert len(model._energies) <= 2
-        assert len(model._names) <= 2
+        assert model._energy.cache_info().currsize <= 2
+        assert model._find.cache_info().currsize <= 2
 
 
 def test_name_and_version(model: EcoLogitsModel) -> None:

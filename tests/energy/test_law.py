@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The law against values worked out by hand."""
+"""The law against values worked out by hand, and how far bounds reach."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import math
 
 import pytest
 
+from carbonspan.core._tables import rows
 from carbonspan.core.values import Range
 from carbonspan.energy import _law as law
+from carbonspan.energy._coefficients import Coefficients
 
 
 def test_a_mixture_of_experts() -> None:
@@ -78,3 +80,16 @@ def test_refuses_sizes_that_cannot_be(active_b: float, total_b: float, concurren
 )
 def test_tier_of_a_size(active_b: float, total_b: float, tier: str) -> None:
     assert law.tier(active_b, total_b) == tier
+
+
+def test_bounds_are_widened_by_class_and_never_narrowed() -> None:
+    narrow = Coefficients.generator(Range(1, 2, 3), Range(1, 2, 3))
+    reach = law.reaches()["D", "small"]
+    wide = law.widened(narrow, "D", "small")
+    assert wide.j_per_output_token == Range(2 / reach.output_divide, 2, 2 * reach.output_multiply)
+    assert wide.j_per_input_token == Range(2 / reach.input_divide, 2, 2 * reach.input_multiply)
+    vast = Coefficients.generator(Range(0.001, 2, 3000), Range(0.001, 2, 3000))
+    assert law.widened(vast, "D", "small") == vast
+    assert law.widened(narrow, "D", "frontier") == narrow
+    assert all(factor >= 1 for reach in law.reaches().values() for factor in reach)
+    assert all(row["why"] for row in rows("energy/bounds.csv"))

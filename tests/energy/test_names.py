@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Names as providers spell them."""
+"""Names as providers spell them, patterns over them, and what the name of an unknown model states."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
-from carbonspan.energy import default_registry, normalise
+from carbonspan.core._tables import rows
+from carbonspan.energy._names import LazyPattern, Size, literal_start, normalise, stated_class, stated_size
+from carbonspan.energy._registry import default_registry
 
-NAMES = Path(__file__).parent.parent / "data" / "energy" / "model_names.csv"
+with (Path(__file__).parent.parent / "data" / "energy" / "model_names.csv").open(encoding="utf-8", newline="") as file:
+    REAL_NAMES = [(row["name"], row["entry"]) for row in csv.DictReader(file)]
+PATTERNS = [row["pattern"] for row in rows("energy/coefficients.csv") if row["pattern"]]
 
 
-def real_names() -> list[tuple[str, str]]:
-    with NAMES.open(encoding="utf-8", newline="") as file:
-        return [(row["name"], row["entry"]) for row in csv.DictReader(file)]
-
-
-@pytest.mark.parametrize(("name", "entry"), real_names())
+@pytest.mark.parametrize(("name", "entry"), REAL_NAMES)
 def test_a_real_name_finds_its_entry(name: str, entry: str) -> None:
     found = default_registry().resolve(name)
     assert (found.id, found.known) == (entry, True)
@@ -77,7 +77,7 @@ def test_every_rule_is_needed_by_a_real_name() -> None:
         "mixtral",
         "-x",
     )
-    names = [name.lower() for name, _ in real_names()] + list(others)
+    names = [name.lower() for name, _ in REAL_NAMES] + list(others)
     used = set()
     for name in names:
         current = name
@@ -180,3 +180,80 @@ def test_a_member_in_the_table_keeps_its_row(name: str, entry: str) -> None:
 
 def test_a_name_of_any_length_is_cut() -> None:
     assert len(normalise("a" * 10_000)) == 256
+
+
+@pytest.mark.parametrize(
+    ("pattern", "must"),
+    [
+        ("^gpt-4o-mini", "gpt-4o-mini"),
+        (r"^gpt-4\.1", "gpt-4"),
+        ("llama-?2-70b", "llama"),
+        ("^o1-mini|^o3-mini", ""),
+        ("(amazon)?nova", ""),
+        ("^a?b", ""),
+        ("^", ""),
+        ("^gpt-5(-codex)?", "gpt-5"),
+    ],
+)
+def test_what_every_match_must_contain(pattern: str, must: str) -> None:
+    assert literal_start(pattern) == must
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_bundled_pattern_finds_the_same_names(pattern: str) -> None:
+    lazy, eager = LazyPattern(pattern), re.compile(pattern)
+    for name, _ in REAL_NAMES:
+        normalised = normalise(name)
+        assert lazy.occurs_in(normalised) == bool(eager.search(normalised))
+
+
+@given(st.sampled_from(PATTERNS), st.text("abcdeghilmnopqrtxz0123456789-.:", max_size=20))
+def test_a_lazy_pattern_finds_what_the_pattern_finds(pattern: str, name: str) -> None:
+    assert LazyPattern(pattern).occurs_in(name) == bool(re.search(pattern, name))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("acme-70b", Size(70, 70)),
+        ("acme-1.5b-instruct", Size(1.5, 1.5)),
+        ("acme-235b-a22b-2507", Size(22, 235)),
+        ("acme-30ba3b", Size(3, 30)),
+        ("acme-8x22b", Size(39.6, 142.56)),
+        ("acme-1x7b", Size(5.67, 5.67)),
+        ("acme-270m", Size(0.27, 0.27)),
+        ("acme-1t-a32b", Size(32, 1000)),
+        ("acme-128k-13b", Size(13, 13)),
+        ("acme-4bit", None),
+        ("acme-fp8-w4a16", None),
+        ("acme-0b", None),
+        ("acme-99999b", None),
+        ("acme-7b-a9b", None),
+        ("acme", None),
+        ("", None),
+    ],
+)
+def test_the_size_a_name_states(name: str, size: Size | None) -> None:
+    assert stated_size(name) == (size if size is None else pytest.approx(size))
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("acme-nano", "class:nano"),
+        ("acme-mini-thinking", "class:small"),
+        ("acme-flash-lite", "class:small"),
+        ("acme-flash", "class:medium"),
+        ("acme-opus-9", "class:ultra"),
+        ("acme-reasoner", "class:reasoning"),
+        ("acme-embed", "class:embedding"),
+        ("solar-embedding-1-large", "class:embedding"),
+        ("doubao-embedding-large-text", "class:embedding"),
+        ("text-embedding-large", "class:embedding"),
+        ("acme-small-reranker", "class:embedding"),
+        ("minicpm", None),
+        ("", None),
+    ],
+)
+def test_the_class_a_word_stands_for(name: str, entry: str | None) -> None:
+    assert stated_class(name) == entry

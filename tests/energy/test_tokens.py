@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Usage
-from carbonspan.energy import EnergyModel, Registry, TokenModel
+from carbonspan.energy._registry import Registry
+from carbonspan.energy._tokens import TokenModel
+
+if TYPE_CHECKING:
+    from carbonspan.energy import EnergyModel
 
 MODEL = TokenModel()
 

@@ -119,7 +119,7 @@ def test_a_lane_ends_when_the_grid_knows_better() -> None:
     from datetime import datetime, timezone  # noqa: PLC0415
 
     from carbonspan.core.values import Basis, Quality  # noqa: PLC0415
-    from carbonspan.energy import TokenModel  # noqa: PLC0415
+    from carbonspan.energy._tokens import TokenModel  # noqa: PLC0415
     from carbonspan.grid import HourStore, HourValue, Resolver  # noqa: PLC0415
     from carbonspan.site import Locator  # noqa: PLC0415
 

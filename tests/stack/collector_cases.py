@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core._tables import load, rows
-from carbonspan.energy import default_registry
+from carbonspan.energy._registry import default_registry
 from carbonspan.site._places import tables
 from tests.stack.running import REPOSITORY
 

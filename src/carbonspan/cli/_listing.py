@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from carbonspan import grid, site
 from carbonspan.core.values import Place, Range
-from carbonspan.energy import default_registry
+from carbonspan.energy._registry import default_registry
 
 if TYPE_CHECKING:
-    from carbonspan.energy import Entry
+    from carbonspan.energy._registry import Entry
     from carbonspan.estimate.footprint import Footprint
 
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from carbonspan.collector import _patterns as patterns
 from carbonspan.collector._ottl import any_of, attribute, escaped, kept, look_up, matches, put, text
 from carbonspan.core._tables import rows
-from carbonspan.energy import default_registry
-from carbonspan.energy._registry import EMBEDDING, EMBEDDING_CLASS, UNKNOWN_CLASS
+from carbonspan.energy._registry import EMBEDDING, EMBEDDING_CLASS, UNKNOWN_CLASS, default_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

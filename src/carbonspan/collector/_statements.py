@@ -18,7 +18,7 @@ from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._outcome import Outcome
 from carbonspan.core.values import J_PER_WH, Level
 from carbonspan.counting._attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
-from carbonspan.energy import TokenModel
+from carbonspan.energy._tokens import TokenModel
 from carbonspan.estimate.footprint import ML_PER_L
 from carbonspan.telemetry._contract import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE
 

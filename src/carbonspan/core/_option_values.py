@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from carbonspan.energy import default_registry
+from carbonspan.energy._registry import default_registry
 from carbonspan.live.sources import NAMES, spec_of
 from carbonspan.site import parse_region
 

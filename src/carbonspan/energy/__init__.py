@@ -1,29 +1,11 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens to joules at the server: the energy model protocol, the coefficient registry, other models.
+"""Tokens to joules at the server. Public here: what a user needs who writes an energy model of their own.
 
-Energy is IT level (accelerator, host, idle machines), before the facility's overhead: multiply by PUE once, elsewhere.
+Energy is IT level (accelerator, host, idle machines), before the facility's overhead: PUE is applied once, later.
 """
 
-from carbonspan.energy import _law as law
-from carbonspan.energy._checked import CheckedModel
-from carbonspan.energy._coefficients import Coefficients
-from carbonspan.energy._ecologits import EcoLogitsModel
-from carbonspan.energy._names import normalise
-from carbonspan.energy._registry import Entry, Registry, default_registry
-from carbonspan.energy._tokens import Charge, TokenModel
+from carbonspan.core.values import Energy, Range, Usage
 from carbonspan.energy.model import EnergyModel
 
-__all__ = [
-    "Charge",
-    "CheckedModel",
-    "Coefficients",
-    "EcoLogitsModel",
-    "EnergyModel",
-    "Entry",
-    "Registry",
-    "TokenModel",
-    "default_registry",
-    "law",
-    "normalise",
-]
+__all__ = ["Energy", "EnergyModel", "Range", "Usage"]

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second energy model: EcoLogits, through its installed package.
 
-EcoLogits counts output tokens only and has no hour, cache or input in it; it ranges over the sizes it assumes. Method:
-Rincé and Banse, EcoLogits, Journal of Open Source Software, 2025, https://doi.org/10.21105/joss.07471 (facility level;
-its PUE is divided out here, so that the result is at the server like every other).
+EcoLogits counts only output tokens, and knows neither hour nor cache nor input; its range is that of the sizes it
+assumes. Method: Rincé and Banse, EcoLogits, Journal of Open Source Software, 2025,
+https://doi.org/10.21105/joss.07471 (facility level; its PUE is divided out here, so that the result is at the server
+like every other).
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,14 +34,16 @@ _PROVIDERS: Final = {
     "openai": "openai",
 }
 _CACHE_SIZE = 4096
+"""Names, and energies by name and token count, kept: EcoLogits takes up to a millisecond for one energy."""
+
 _MAX_TOKENS = 10**15
 
 
 class EcoLogitsModel:
-    """Asks EcoLogits, and the token model where EcoLogits does not know the model or nothing was generated.
+    """EcoLogits, or the token model where EcoLogits does not know the model or nothing was generated.
 
-    What the token model answered says so: its `method` is the token model's, and `model_known` is False. Latency is
-    never passed on: a span's holds network and queue, and EcoLogits brings its own.
+    A result of the token model says so: its `method` is the token model's, and `model_known` is False. Latency is never
+    passed on: a span's includes network and queue, and EcoLogits estimates its own.
 
     Raises:
         ImportError: The package is not installed; the message names the extra.
@@ -58,32 +62,20 @@ class EcoLogitsModel:
             ) from error
         self.version = str(package.__version__)
         self._fallback = fallback or TokenModel()
-        self._names: dict[tuple[str, str], tuple[str, str] | None] = {}
-        self._energies: dict[tuple[str, str, int], Energy] = {}
+        self._find = lru_cache(maxsize=_CACHE_SIZE)(self._search)
+        self._energy = lru_cache(maxsize=_CACHE_SIZE)(self._compute)
 
     def estimate(self, usage: Usage) -> Energy:
-        """Return the energy of one inference in joules at the server; what was asked before is looked up."""
+        """Return the energy of one inference in joules at the server, before PUE."""
         tokens = min(max(usage.output_tokens or 0, 0), _MAX_TOKENS)
-        found = self._find(usage.provider, usage.model) or self._find(usage.provider, usage.request_model)
+        provider = usage.provider[:MAX_NAME]
+        found = self._find(provider, usage.model[:MAX_NAME]) or self._find(provider, usage.request_model[:MAX_NAME])
         if found is None or not tokens:
             return self._fallback.estimate(usage)._replace(model_known=False)
-        key = (*found, tokens)
-        energy = self._energies.get(key)
-        if energy is None:
-            if len(self._energies) >= _CACHE_SIZE:
-                self._energies.clear()
-            energy = self._energies[key] = self._ask(*key)
-        return energy
-
-    def _find(self, provider: str, model: str) -> tuple[str, str] | None:
-        key = (provider[:MAX_NAME], model[:MAX_NAME])
-        if key not in self._names:
-            if len(self._names) >= _CACHE_SIZE:
-                self._names.clear()
-            self._names[key] = self._search(*key)
-        return self._names[key]
+        return self._energy(*found, tokens)
 
     def _search(self, provider: str, model: str) -> tuple[str, str] | None:
+        """Return EcoLogits' own provider and name for a model, None where it does not know it."""
         configured = list(self._utils.PROVIDER_CONFIG_MAP)
         configured.sort(key=lambda name: name != _PROVIDERS.get(provider))  # stable: the span's own provider first
         for name in (model, model.rpartition("/")[2], normalise(model)):
@@ -92,7 +84,7 @@ class EcoLogitsModel:
                     return own, name
         return None
 
-    def _ask(self, provider: str, model: str, tokens: int) -> Energy:
+    def _compute(self, provider: str, model: str, tokens: int) -> Energy:
         impacts = self._utils.llm_impacts(provider, model, tokens, math.inf)
         kwh_low, kwh_high = _ends(impacts.energy.value)
         # The package multiplies like ends: the range of the facility over the range of its PUE gives the server's back.

@@ -1,17 +1,20 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The law that gives a model's coefficients from its size.
+"""The scaling law: a model's coefficients and class from its size, and how far their bounds must reach.
 
-Fitted to 515 configurations of the ML.ENERGY Benchmark v3 (data of 2026-02-16, https://ml.energy/leaderboard,
-Apache-2.0; energy of the accelerator alone), times 1.571 for the rest of the server: 0.22 Wh of IT energy to 0.14 Wh of
-accelerators in Elsworth et al., Measuring the environmental impact of delivering AI at Google Scale, 2025,
-https://arxiv.org/abs/2508.15734.
+The law is fitted to 515 configurations of the ML.ENERGY Benchmark v3 (data of 2026-02-16,
+https://ml.energy/leaderboard, Apache-2.0; energy of the accelerator only), times 1.571 for the rest of the server:
+0.22 Wh of IT energy to 0.14 Wh of accelerators in Elsworth et al., Measuring the environmental impact of delivering AI
+at Google Scale, 2025, https://arxiv.org/abs/2508.15734.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import NamedTuple
 
+from carbonspan.core._tables import rows
 from carbonspan.core.values import Range
 from carbonspan.energy._coefficients import Coefficients
 
@@ -29,18 +32,18 @@ CONCURRENCY_EXPONENT = -0.45
 DENSE_INPUT_J_PER_B = 0.0047
 MOE_INPUT_J_PER_B = 0.0071
 
-# An encoder's token, 5 mJ at the accelerator x 1.571: small models use the chip less well. Same source; derived.
+# Joules per token of an encoder, 5 mJ at the accelerator x 1.571: small models use the chip less well. Same source;
+# derived.
 ENCODER_INPUT_J_PER_B = 0.005 * SERVER_PER_ACCELERATOR
 ENCODER_BOUND = 10.0
 
-# Bounds of open weights on an unknown host: serving regime (16 to 256 requests, 2.2-2.4), the law itself (1.5), the
-# server boundary (1.25), precision and generation of the hardware (2, downwards), in quadrature.
+# Bounds of open weights, served by an unknown operator: serving regime (16 to 256 requests, 2.2-2.4), the law itself
+# (1.5), the server boundary (1.25), precision and generation of the hardware (2, downwards), in quadrature.
 OUTPUT_DIVIDE, OUTPUT_MULTIPLY = 2.8, 3.8
 INPUT_DIVIDE, INPUT_MULTIPLY = 2.5, 3.0
 
 # A router, or embedding tables counted once and not twice, moves the two sizes of a dense model apart by a few percent.
 _DENSE_SLACK = 1.2
-
 
 # Class, most billions active, most billions in all.
 _DENSE_CUTS = (
@@ -61,8 +64,8 @@ _MOE_CUTS = (
 def open_weights(active_b: float, total_b: float, *, concurrency: float = 64, moe: bool | None = None) -> Coefficients:
     """Return server-level coefficients of a model of known size, in joules per token.
 
-    A stated concurrency moves the central value and leaves the bounds: it is what was configured, and what a request
-    met over its life still ranges as widely; nothing published shows the bound shrinking with such a hint.
+    A stated concurrency moves the central value and leaves the relative bounds: it is what was configured, while what a
+    request met over its life still ranges as widely. Nothing published shows the bounds shrinking with such a hint.
 
     Args:
         active_b: Billions of parameters active per token.
@@ -71,7 +74,7 @@ def open_weights(active_b: float, total_b: float, *, concurrency: float = 64, mo
         moe: Whether it is a mixture of experts; by default where the total exceeds the active size by a fifth.
 
     Raises:
-        ValueError: A size or the concurrency is not a positive finite number, or more is active than there is.
+        ValueError: A size or the concurrency is not a positive finite number, or `active_b` exceeds `total_b`.
     """
     for name, value in (("active_b", active_b), ("total_b", total_b), ("concurrency", concurrency)):
         if not (math.isfinite(value) and value > 0):
@@ -108,3 +111,41 @@ def tier(active_b: float, total_b: float) -> str:
     cuts = _MOE_CUTS if total_b > _DENSE_SLACK * active_b else _DENSE_CUTS
     fitting = (name for name, most_active_b, most_b in cuts if active_b <= most_active_b and total_b <= most_b)
     return next(fitting, "ultra")
+
+
+class Reach(NamedTuple):
+    """The least factors between the central value and either bound."""
+
+    output_divide: float
+    output_multiply: float
+    input_divide: float
+    input_multiply: float
+
+
+@cache
+def reaches() -> dict[tuple[str, str], Reach]:
+    """Return how far bounds must reach, by grade of evidence and tier: `data/energy/bounds.csv`, which says why."""
+    return {
+        (grade, row["tier"]): Reach(*(float(row[name]) for name in Reach._fields))
+        for row in rows("energy/bounds.csv")
+        for grade in row["evidence"]
+    }
+
+
+def widened(coefficients: Coefficients, evidence: str, tier: str) -> Coefficients:
+    """Return the coefficients with bounds at least as far as the table asks for this evidence and tier.
+
+    Published figures lie outside narrower ones. Bounds are set by class, never by model; they are only ever widened,
+    and no central value moves.
+    """
+    reach = reaches().get((evidence, tier))
+    if reach is None:
+        return coefficients
+    return Coefficients.generator(
+        _reaching(coefficients.j_per_output_token, reach.output_divide, reach.output_multiply),
+        _reaching(coefficients.j_per_input_token, reach.input_divide, reach.input_multiply),
+    )
+
+
+def _reaching(value: Range, divide: float, multiply: float) -> Range:
+    return Range(min(value.low, value.central / divide), value.central, max(value.high, value.central * multiply))

@@ -13,7 +13,10 @@ from carbonspan import grid, site as sites, usage as usages
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import warn_once
 from carbonspan.core._outcome import Outcome, Role
-from carbonspan.energy import CheckedModel, EcoLogitsModel, TokenModel, default_registry
+from carbonspan.energy._ecologits import EcoLogitsModel
+from carbonspan.energy._registry import default_registry
+from carbonspan.energy._tokens import TokenModel
+from carbonspan.energy.model import CheckedModel
 from carbonspan.estimate import footprint as footprints
 from carbonspan.estimate._plan import Kind, Lanes
 from carbonspan.live._chosen import BUNDLED
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from carbonspan.core._options import Settings
     from carbonspan.core.values import Energy, Intensity, Place, Site, Usage
-    from carbonspan.energy import Charge, EnergyModel
+    from carbonspan.energy._tokens import Charge
+    from carbonspan.energy.model import EnergyModel
     from carbonspan.estimate.footprint import Footprint
     from carbonspan.live._live import LiveGrid
     from carbonspan.live._report import GridReport

@@ -19,7 +19,7 @@ from carbonspan.usage import counts_of, memorable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from carbonspan.energy import Charge
+    from carbonspan.energy._tokens import Charge
     from carbonspan.estimate.footprint import Footprint, Shared
     from carbonspan.grid import HourStore
     from carbonspan.usage import Case, Shape

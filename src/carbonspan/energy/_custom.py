@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What users register: their own models, by size or by their own measurement."""
+"""The option `models`: a user's own models, by size or by their own measurement."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _ALLOWED = (
 )
 
 
-class UserModel(NamedTuple):
+class CustomModel(NamedTuple):
     """One registered name or glob, ready to match."""
 
     key: str
     glob: re.Pattern[str]
     coefficients: Coefficients
     evidence: str
-    tier: str  # "" where no size tells
+    tier: str  # "" where no size is given
     serving_known: bool
     notes: str
 
     def matches(self, raw: str, normalised: str) -> bool:
-        """Whether the name is meant: in lower case as it came, without its path, or normalised."""
+        """Return whether the name is meant: in lower case as it came, without its path, or normalised."""
         return any(self.glob.match(name) for name in (raw, raw.rpartition("/")[2], normalised))
 
 
-def read(key: object, spec: object) -> UserModel:
+def read(key: object, spec: object) -> CustomModel:
     """Return one entry of the `models` option, checked.
 
     Raises:
-        ValueError: It names the option, the model, the value and what is allowed.
+        ValueError: The message names the option, the model, the value and what is allowed.
     """
     if not isinstance(key, str) or not key.strip():
-        raise ValueError(f"models: a model's name or glob must be a text that is not empty, not {key!r}")
+        raise ValueError(f"models: a model's name or glob must be a string that is not empty, not {key!r}")
     if not isinstance(spec, Mapping) or not spec:
         raise ValueError(f"models: {key!r} must be a mapping with {_ALLOWED}; not {spec!r}")
     glob = re.compile(translate(key.strip().lower()))
@@ -68,10 +68,10 @@ def read(key: object, spec: object) -> UserModel:
         notes = ", ".join(f"{name}={value!r}" for name, value in spec.items())
         coefficients = law.open_weights(sizes["active_b"], sizes["total_b"], concurrency=concurrency)
         tier = law.tier(sizes["active_b"], sizes["total_b"])
-        return UserModel(key, glob, coefficients, "C", tier, "concurrency" in spec, f"by size: {notes}")
+        return CustomModel(key, glob, coefficients, "C", tier, "concurrency" in spec, f"by size: {notes}")
     if set(spec) <= set(_MEASURED):
         coefficients, notes = _measured(key, spec)
-        return UserModel(key, glob, coefficients, "A", "", True, notes)  # noqa: FBT003 - a row, read by name
+        return CustomModel(key, glob, coefficients, "A", "", True, notes)  # noqa: FBT003 - a row, read by name
     raise ValueError(f"models: {key!r} has {sorted(map(str, spec))}; allowed: {_ALLOWED}")
 
 
