@@ -33,8 +33,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 from carbonspan import CarbonSampler, CarbonSpanProcessor, Counted
-from carbonspan.demo._variants import COHORTS, FLAG_KEY, VARIANTS, Variant
-from carbonspan.demo._workbench import workbench
+from carbonspan.demo._runner import agent_runner
+from carbonspan.demo._scenario import COHORTS, FLAG_KEY, VARIANTS, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ METRICS_EVERY_MS = 1000
 SPANS_EVERY_MS = 500
 # Long enough for a Collector to be restarted meanwhile: what is not delivered is tried again.
 DELIVERY_TIMEOUT_S = 30
-FIRST_CASE = 5001
+FIRST_RUN_NUMBER = 5001
 # Two days back, and ahead for as long as the stack may be left running.
 HOURS = range(-48, 31 * 24)
 ROUND = tuple(product(VARIANTS, COHORTS))
@@ -86,7 +86,7 @@ def made_up_hours() -> str:
 
 def swapped(variant: Variant, swaps: Mapping[str, str]) -> Variant:
     """Return the variant with some models' calls served by others."""
-    models = {f.name: getattr(variant, f.name) for f in fields(variant) if f.name not in {"name", "says"}}
+    models = {f.name: getattr(variant, f.name) for f in fields(variant) if f.name not in {"name", "description"}}
     return replace(variant, **{name: swaps.get(model, model) for name, model in models.items()})
 
 
@@ -176,12 +176,11 @@ def serve(options: argparse.Namespace) -> Ledger:
                 schedule_delay_millis=SPANS_EVERY_MS,
             )
         )
-        run = stack.enter_context(workbench(provider, caching=not options.no_cache))
+        run = stack.enter_context(agent_runner(provider, caching=not options.no_cache))
         try:
             for at in rounds(options):
                 variant, cohort = ROUND[at % len(ROUND)]
-                # The case is in every prompt from the start: no run finds its prompts cached by the one before.
-                run(variant=swapped(variant, swaps), cohort=cohort, case=FIRST_CASE + at, on_step=_nothing)
+                run(variant=swapped(variant, swaps), cohort=cohort, run_number=FIRST_RUN_NUMBER + at, on_step=_nothing)
                 ledger.tasks += 1
         except KeyboardInterrupt:
             print("stopped; sending what is left")

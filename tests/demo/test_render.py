@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from carbonspan.core.values import Range
-from carbonspan.demo._columns import Column, Row, aligned
-from carbonspan.demo._render import header, report
+from carbonspan.demo._render import Column, Row, aligned, header, report
 from carbonspan.demo._result import Amounts, Call, DemoResult, Export, Phase, Run
-from carbonspan.demo._variants import COHORTS, ENTERPRISE, FRONTIER, RIGHT_SIZED, VARIANTS
+from carbonspan.demo._scenario import COHORTS, FRONTIER, RIGHT_SIZED, VARIANTS
 
 
 def _amounts(grams: float, *, cached: int = 0, estimated: int = 1) -> Amounts:
@@ -26,7 +25,7 @@ def _amounts(grams: float, *, cached: int = 0, estimated: int = 1) -> Amounts:
         output_tokens=100,
         energy_wh=Range(grams, 2 * grams, 4 * grams),
         emissions_g=Range(grams / 2, grams, grams * 2),
-        avoided_g=0.1,
+        cache_savings_g=0.1,
         water_ml=3.0,
     )
 
@@ -108,7 +107,7 @@ def test_a_console_that_is_not_unicode_gets_ascii(width: int) -> None:
     assert "|- extract" in text
 
 
-def test_what_became_of_the_export_is_told() -> None:
+def test_what_became_of_the_export_is_shown() -> None:
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=" in _shown(_result())
     assert "9 spans were sent to http://host:1" in _shown(_result(export=Export("http://host:1", 9, 0)))
     assert "4 of 9 spans did not reach http://host:1" in _shown(_result(export=Export("http://host:1", 5, 4)))
@@ -125,8 +124,3 @@ def test_columns_give_way_in_their_order_and_labels_run_across() -> None:
     assert lines(10) == ["h a bbbb c", "x 1    2 3", "a long lab"]
     assert lines(9) == ["h a bbbb", "x 1    2", "a long la"]
     assert lines(3) == ["h a", "x 1", "a l"]
-
-
-def test_a_run_that_was_not_made_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        _result().run_of("no such variant", ENTERPRISE.name)

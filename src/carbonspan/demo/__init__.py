@@ -13,8 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from carbonspan.demo import _render as render
 from carbonspan.demo._result import Amounts, DemoResult, Run
-from carbonspan.demo._runner import STEPS, trace_agents
-from carbonspan.demo._workbench import DemoError, check
+from carbonspan.demo._runner import STEPS, DemoError, check, trace_agents
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +31,7 @@ def run(console: Console) -> DemoResult:
     """
     check()
     console.print(render.header(console))
-    moving = console.is_terminal and not console.record  # a log gets one line a run instead, a recording nothing
+    animated = console.is_terminal and not console.record  # a log gets one line a run instead, a recording nothing
     progress = Progress(
         SpinnerColumn(),
         BarColumn(bar_width=30),
@@ -40,7 +39,7 @@ def run(console: Console) -> DemoResult:
         TextColumn("{task.description}"),
         console=console,
         transient=True,
-        disable=not moving,
+        disable=not animated,
     )
     with progress:
         task = progress.add_task("", total=STEPS)

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.context import Context
 
-from carbonspan.demo import _tools as tools
-from carbonspan.demo._author import SEARCHES
-from carbonspan.demo._material import system_prompt
-from carbonspan.demo._variants import AGENT, FEATURE, FLAG_KEY, FLAG_PROVIDER
+from carbonspan.demo._scenario import AGENT, FEATURE, FLAG_KEY, FLAG_PROVIDER, SEARCH_TOOLS, passage, system_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +22,18 @@ if TYPE_CHECKING:
     import openai
     from opentelemetry.trace import Tracer
 
-    from carbonspan.demo._variants import Cohort, Variant
+    from carbonspan.demo._scenario import Cohort, Variant
 
 _PLAN_WORDS = 120
 _SUMMARY_WORDS = 90
 _SYNTHESIS_WORDS = 320
 _MAX_TOKENS = 4096
 _CACHE: Any = {"type": "ephemeral"}
+
+_SOURCES = tuple(f"source-{number}" for number in range(1, 6))
+_SNIPPET_WORDS = 30
+_SECTION_WORDS = 60
+_TOOL_PARAMETER = {**dict.fromkeys(SEARCH_TOOLS, "query"), "fetch_page": "source", "verify_claim": "claim"}
 
 
 class ResearchAgent:
@@ -45,7 +47,7 @@ class ResearchAgent:
         tracer: Tracer,
         variant: Variant,
         cohort: Cohort,
-        case: int,
+        run_number: int,
         on_step: Callable[[], None],
     ) -> None:
         self._openai = openai_client
@@ -54,18 +56,18 @@ class ResearchAgent:
         self._variant = variant
         self._cohort = cohort
         self._on_step = on_step  # told of every model call and every tool call that is done
-        self._system = system_prompt(cohort.customer, case)
+        self._system = system_prompt(cohort.customer, run_number)
         self._chat: list[Any] = [{"role": "system", "content": self._system}]
         self._chat_tools: list[Any] = [
             {
                 "type": "function",
                 "function": {
                     "name": name,
-                    "description": tools.description(name),
-                    "parameters": tools.schema(name),
+                    "description": _description(name),
+                    "parameters": _schema(name),
                 },
             }
-            for name in (*SEARCHES, "fetch_page")
+            for name in (*SEARCH_TOOLS, "fetch_page")
         ]
 
     def run(self) -> str:
@@ -158,7 +160,7 @@ class ResearchAgent:
         conversation: list[Any] = []
         notes = []
         with self._tracer.start_as_current_span("extract"):
-            for source in tools.SOURCES:
+            for source in _SOURCES:
                 readings = [self._use(name, {"source": source}) for name in ("open_section", "open_section")]
                 readings.append(self._use("extract_figures", {"source": source}))
                 order = f"Extract what {source} says in about {self._cohort.note_words} words."
@@ -194,8 +196,8 @@ class ResearchAgent:
                 tools=[
                     {
                         "name": "verify_claim",
-                        "description": tools.description("verify_claim"),
-                        "input_schema": tools.schema("verify_claim"),
+                        "description": _description("verify_claim"),
+                        "input_schema": _schema("verify_claim"),
                     }
                 ],
                 messages=[{"role": "user", "content": f"{notes}\n\n{synthesis}\n\nVerify the claims that matter."}],
@@ -214,6 +216,30 @@ class ResearchAgent:
         if call_id:
             attributes["gen_ai.tool.call.id"] = call_id
         with self._tracer.start_as_current_span(f"execute_tool {name}", attributes=attributes):
-            result = tools.call(name, arguments, self._cohort)
+            result = _call_tool(name, arguments, self._cohort)
         self._on_step()
         return result
+
+
+# The tools: made-up systems that answer at once.
+
+
+def _call_tool(name: str, arguments: dict[str, str], cohort: Cohort) -> str:
+    """Return the result of a tool: prose whose length depends on the tool and the cohort."""
+    topic = f"{cohort.customer} {name} {' '.join(arguments.values())}"
+    if name in SEARCH_TOOLS:
+        return "\n".join(f"[{source}] {passage(topic + source, _SNIPPET_WORDS)}" for source in _SOURCES)
+    if name == "fetch_page":
+        return f"# {arguments['source']}\n{passage(topic, cohort.document_words)}"
+    return passage(topic, _SECTION_WORDS)
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """Return the JSON schema of a tool's arguments."""
+    parameter = _TOOL_PARAMETER[name]
+    return {"type": "object", "properties": {parameter: {"type": "string"}}, "required": [parameter]}
+
+
+def _description(name: str) -> str:
+    """Return how a tool is described to the models."""
+    return f"{name.replace('_', ' ').capitalize()}: answers with text from the customer's files."

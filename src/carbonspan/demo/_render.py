@@ -10,53 +10,70 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
+from rich.console import Group
 from rich.constrain import Constrain
 from rich.panel import Panel
 from rich.text import Text
 
 from carbonspan.core._numbers import digits
-from carbonspan.demo._columns import Column, Row, aligned
-from carbonspan.demo._variants import AGENT, ENTERPRISE, FLAG_KEY, FRONTIER, RIGHT_SIZED, VARIANTS
+from carbonspan.demo._scenario import AGENT, ENTERPRISE, FLAG_KEY, FRONTIER, RIGHT_SIZED, VARIANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console, RenderableType
 
     from carbonspan.core.values import Range
     from carbonspan.demo._result import Amounts, Call, DemoResult, Export, Phase, Run
 
-_WIDTH = 104  # wider is harder to read, not fuller
+_WIDTH = 106  # wider is harder to read, not fuller
 _BAR_CELLS = 10
 _QUIET = "dim"
 _CENTRAL = "bold green"
 
 _NOTES = {
     "Estimates, not measurements.": (
-        "Providers publish no energy per call. gCO2e is operational plus embodied, location-based; Wh is at the "
-        "facility. Sums take model calls alone; the agent, its phases and its tools add nothing of their own."
+        "Providers do not publish the energy of a call. gCO2e is operational plus embodied emissions, location-based; "
+        "Wh is the facility's energy. Only model calls are summed: the agent, its phases and its tools add nothing of "
+        "their own."
     ),
     "low{dash}high": (
-        "is what the unknowns allow: model size, grid, facility. In a sum, lows and highs are added, as calls of one "
-        "class err the same way. A closed small model's high is wide: its size is not disclosed, it may be large. "
-        "So the variants' bounds may overlap; the ratio compares central values."
+        "is the range that the unknowns allow: model size, grid, facility. In a sum, lows are added to lows and highs "
+        "to highs, since the errors of calls to similar models go the same way. The high bound of a small closed "
+        "model is far off: its size is not disclosed and may be large. So the variants' ranges may overlap; the ratio "
+        "compares central values."
     ),
-    "ev.": (
-        "is how good the evidence for a model's energy is: A measured by you, B measured on open weights, C a law on "
-        "open weights, D a closed model with a size prior, E the default of its class."
+    "grade": (
+        "is how good the evidence for a model's energy is: A measured by you, B measured on open weights, C a power "
+        "law over open weights, D a closed model whose size is a guess, E the default of its class."
     ),
     "where": (
-        "is the provider's usual geography and how its grid is known, as these spans name no region. One that is set "
-        "or on the span narrows the bounds."
+        "is the provider's usual geography and what its g/kWh is based on, since these spans name no region. A region "
+        "that is set, or is on the span, narrows the range."
     ),
     "cached": (
-        "is input read from a prompt cache; {dash} where the span does not say, which is unknown, not none, and lowers "
-        "the low bound. g avoided is what reading it from the cache did not emit."
+        "is input read from a prompt cache; {dash} means that the span does not say. Unknown is not zero: it lowers "
+        "the low bound. g saved is the gCO2e that reading input from the cache saved."
     ),
-    "Less carbon is half of the question:": (
-        "whether the answers are as good is yours to judge. Method: docs/explanation/methodology.md"
+    "Carbon is only half of the question:": (
+        "whether the answers are as good is for you to judge. Method: docs/explanation/methodology.md"
     ),
 }
+
+
+class Column(NamedTuple):
+    """A column: its heading, whether it is set to the right, and when it gives way (higher goes first, 0 never)."""
+
+    heading: str
+    right: bool = True
+    gives_way: int = 0
+
+
+class Row(NamedTuple):
+    """A label, and one cell a column; with no cells at all, the label runs across."""
+
+    label: Text
+    cells: Sequence[Text] = ()
 
 
 class _Signs(NamedTuple):
@@ -76,14 +93,14 @@ _ASCII = _Signs("|- ", "`- ", "|  ", "-", "x", "#", ".", "-", box.ASCII)
 
 
 def header(console: Console) -> RenderableType:
-    """Return what is about to happen, in a few lines."""
+    """Return what the demo is about to do, in a few lines."""
     text = Text.assemble(
         ("A customer-research agent runs four times: ", "bold"),
-        f"feature flag {FLAG_KEY} at {VARIANTS[0].name} ({VARIANTS[0].says}) and at {VARIANTS[1].name} "
-        f"({VARIANTS[1].says}), for free and for enterprise users.\n",
-        "The OpenAI and Anthropic SDKs and their OpenTelemetry instrumentations are real. The APIs are a server on "
-        "loopback: no key is used, no model is called, nothing leaves this machine unless you set an OTLP endpoint. "
-        "Token counts are that server's; the estimates on them are carbonspan's.",
+        f"with the feature flag {FLAG_KEY} set to {VARIANTS[0].name} ({VARIANTS[0].description}) and to "
+        f"{VARIANTS[1].name} ({VARIANTS[1].description}), each for a free and an enterprise customer.\n",
+        "The OpenAI and Anthropic SDKs and their OpenTelemetry instrumentations are real; the APIs behind them are a "
+        "server on this machine. No key is used, no model is called, and nothing leaves this machine unless you set an "
+        "OTLP endpoint. The token counts are that server's; the estimates made from them are carbonspan's.",
     )
     return Panel(
         text,
@@ -99,7 +116,7 @@ def report(result: DemoResult, console: Console) -> Iterator[RenderableType]:
     """Yield everything that is shown once the agent has run."""
     shown = result.run_of(RIGHT_SIZED.name, ENTERPRISE.name)
     for title, body in (
-        (f"One trace of four: {shown.variant}, {shown.cohort}", _trace(shown, console)),
+        (f"One of the four traces: {shown.variant}, {shown.cohort}", _trace(shown, console)),
         (f"Where the variants differ: gCO2e per phase, {ENTERPRISE.name}", _phases(result, console)),
         ("What the flag does, per cohort (one run each)", _comparison(result, console)),
         ("How to read this", _notes(console)),
@@ -122,7 +139,7 @@ def _trace(run: Run, console: Console) -> RenderableType:
         Column(f"low{signs.dash}high"),
         Column("g/kWh", gives_way=5),
         Column("where", right=False, gives_way=6),
-        Column("ev.", right=False, gives_way=7),
+        Column("grade", right=False, gives_way=7),
     )
     rows = [Row(Text(f"invoke_agent {AGENT}", "bold"), _cells(run.amounts, signs, "bold"))]
     for phase in run.phases:
@@ -193,7 +210,7 @@ def _comparison(result: DemoResult, console: Console) -> RenderableType:
         Column("gCO2e"),
         Column(f"low{signs.dash}high"),
         Column("mL water", gives_way=5),
-        Column("g avoided", gives_way=6),
+        Column("g saved", gives_way=6),
         Column("ratio"),
         Column("", right=False, gives_way=7),
     )
@@ -211,7 +228,7 @@ def _comparison(result: DemoResult, console: Console) -> RenderableType:
                 Text(digits(amounts.emissions_g.central), _CENTRAL),
                 Text(_bounds(amounts.emissions_g, signs)),
                 Text(digits(amounts.water_ml)),
-                Text(digits(amounts.avoided_g)),
+                Text(digits(amounts.cache_savings_g)),
                 Text(f"{share:.2f}{signs.times}", "bold"),
                 Text(_bar(share, signs, cells=6), "green"),
             )
@@ -232,7 +249,7 @@ def _closing(result: DemoResult) -> Text:
     tools = sum(run.tool_calls for run in result.runs)
     text = Text(
         f"{len(result.runs)} runs, {calls} model calls, {tools} tool calls, {len(result.spans)} spans in "
-        f"{result.seconds:.1f} s, imports included."
+        f"{result.seconds:.1f} s, including imports."
     )
     text.append("\n")
     text.append_text(_export(result.export))
@@ -271,3 +288,39 @@ def _signs(console: Console) -> _Signs:
 
 def _width(console: Console) -> int:
     return min(_WIDTH, console.width)
+
+
+# rich's tables cannot let one row run across the columns of the others, as a tree's rows do.
+
+
+def aligned(columns: Sequence[Column], rows: Sequence[Row], *, heading: str, width: int) -> Group:
+    """Return the rows as lines of at most `width` cells, with columns left out where they do not fit."""
+    table = [
+        Row(Text(heading, "bold"), [Text(column.heading, "bold") for column in columns]),
+        *(row for row in rows if row.cells),
+    ]
+    label = max(row.label.cell_len for row in table)
+    widths = [max(row.cells[at].cell_len for row in table) for at in range(len(columns))]
+    kept = list(range(len(columns)))
+    while (total := label + sum(widths[at] + 1 for at in kept)) > width:
+        giving = [at for at in kept if columns[at].gives_way]
+        if not giving:
+            break
+        kept.remove(max(giving, key=lambda at: columns[at].gives_way))
+    gap = " " * (2 if total + len(kept) <= width else 1)
+
+    lines = []
+    for row in (table[0], *rows):
+        line = row.label.copy()
+        if row.cells:
+            line.pad_right(label - line.cell_len)
+        for at in kept if row.cells else ():
+            cell = row.cells[at]
+            padding = " " * (widths[at] - cell.cell_len)
+            line.append(gap + padding if columns[at].right else gap)
+            line.append_text(cell)
+            line.append("" if columns[at].right else padding)
+        line.rstrip()
+        line.truncate(width, overflow="crop")
+        lines.append(line)
+    return Group(*lines)

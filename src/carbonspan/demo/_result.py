@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo's spans add up to: one row a call, a phase, a run. Reads finished spans, knows no SDK."""
+"""What the demo's spans add up to, per call, phase and run: read from finished spans, whatever SDK made the calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Amounts:
     reasoning_tokens: int = 0
     energy_wh: Range = ZERO
     emissions_g: Range = ZERO
-    avoided_g: float = 0.0
+    cache_savings_g: float = 0.0
     water_ml: float = 0.0
 
     def plus(self, other: Amounts) -> Amounts:
@@ -47,14 +47,14 @@ class Amounts:
             self.reasoning_tokens + other.reasoning_tokens,
             self.energy_wh.plus(other.energy_wh),
             self.emissions_g.plus(other.emissions_g),
-            self.avoided_g + other.avoided_g,
+            self.cache_savings_g + other.cache_savings_g,
             self.water_ml + other.water_ml,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call, as its span tells it."""
+    """One model call, as its span describes it."""
 
     model: str
     amounts: Amounts
@@ -183,7 +183,7 @@ def _call(attributes: Mapping[str, Any]) -> Call:
             reasoning_tokens=number("gen_ai.usage.reasoning.output_tokens"),
             energy_wh=bounds("carbon.energy", "wh"),
             emissions_g=bounds("carbon.emissions", "grams"),
-            avoided_g=number("carbon.emissions.avoided_grams"),
+            cache_savings_g=number("carbon.emissions.avoided_grams"),
             water_ml=number("carbon.water.ml"),
         ),
         region=str(attributes.get("carbon.region.name", "")),

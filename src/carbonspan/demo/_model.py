@@ -1,20 +1,30 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Token counts for the loopback server: what a prompt comes to, and how much of it was seen before.
+"""The loopback server's stand-in for a model: what it answers, and the tokens it counts.
 
-Counts follow from the request, so the agent's growing context shows in them as it would in a real bill.
+Both follow from the request, so the agent's growing context shows in the counts as it would in a real bill.
 """
 
 from __future__ import annotations
 
 import bisect
+import re
 import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from carbonspan.demo._scenario import SEARCH_TOOLS, passage
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_LENGTH_ASKED = re.compile(r"about (\d{1,4}) words")
+_SOURCE = re.compile(r"\[(source-\d+)\]")
+_DEFAULT_WORDS = 60
+_REMARK_WORDS = 14
+_CLAIMS_CHECKED = 4
+_SEARCH_ANGLES = ("renewal and contract", "usage and health")
 
 # A token is about four characters of English text. OpenAI, "What are tokens and how to count them?",
 # https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them
@@ -30,12 +40,54 @@ OPENAI_CACHE_STEP_TOKENS = 128
 ANTHROPIC_CACHE_MIN_TOKENS = 1024
 ANTHROPIC_HAIKU_4_5_CACHE_MIN_TOKENS = 4096
 
-# Reasoning models bill tokens nobody sees. How many is the model's secret: these multiples of the visible answer are
-# a stand-in that grows with the effort asked for. 64: the step in which OpenAI's counts are seen to move.
+# Reasoning models bill tokens that nobody sees. How many is not published: these multiples of the visible answer are
+# made up, and grow with the effort asked for. OpenAI's counts are observed to move in steps of 64.
 REASONING_PER_VISIBLE_TOKEN = {"minimal": 0.0, "low": 0.75, "medium": 1.5, "high": 3.0}
 REASONING_STEP_TOKENS = 64
 
 _REMEMBERED_PROMPTS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request in the terms of neither API: the last instruction, the tools offered, and what tools returned since."""
+
+    instruction: str
+    tools: frozenset[str] = frozenset()
+    tools_called: tuple[str, ...] = ()
+    tool_results: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says, and the tools it wants called: pairs of a name and its arguments."""
+
+    text: str
+    calls: tuple[tuple[str, dict[str, str]], ...] = ()
+
+
+def answer(request: Request) -> Answer:
+    """Return the answer to a request; the same request always gets the same one."""
+    calls = _wanted_calls(request)
+    if calls:
+        return Answer(passage(calls[0][0], _REMARK_WORDS), calls)
+    length = _LENGTH_ASKED.findall(request.instruction)
+    return Answer(passage(request.instruction, int(length[-1]) if length else _DEFAULT_WORDS))
+
+
+def _wanted_calls(request: Request) -> tuple[tuple[str, dict[str, str]], ...]:
+    if "fetch_page" in request.tools:
+        if not request.tools_called:
+            return tuple((tool, {"query": angle}) for tool in SEARCH_TOOLS for angle in _SEARCH_ANGLES)
+        if "fetch_page" not in request.tools_called:
+            sources = dict.fromkeys(_SOURCE.findall(request.tool_results))  # in the order found, each once
+            return tuple(("fetch_page", {"source": source}) for source in sources)
+    if "verify_claim" in request.tools and not request.tools_called:
+        return tuple(
+            ("verify_claim", {"claim": passage(f"claim {number}", _REMARK_WORDS)})
+            for number in range(1, _CLAIMS_CHECKED + 1)
+        )
+    return ()
 
 
 def count_tokens(text: str) -> int:
