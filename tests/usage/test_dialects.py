@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from carbonspan.core._tables import load
-from carbonspan.usage import _dialects as dialects, _operations as operations
+from carbonspan.usage import _dialects as dialects
 
 
 def test_ids_and_scopes_are_unique_and_sourced() -> None:
@@ -45,8 +45,9 @@ def test_every_token_set_is_used() -> None:
 
 def test_no_operation_is_spelled_twice() -> None:
     table = load("usage/operations.json")
-    spellings = [s for kind in ("inference", "container", "aside") for names in table[kind].values() for s in names]
-    assert sorted(spellings) == sorted(operations.BY_SPELLING)
+    groups = ("inference", "container", "auxiliary")
+    spellings = [s for group in groups for names in table[group].values() for s in names]
+    assert sorted(spellings) == sorted(dialects.OPERATIONS)
 
 
 def test_no_provider_is_spelled_twice() -> None:

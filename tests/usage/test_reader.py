@@ -193,7 +193,7 @@ def test_a_foreign_mapping_is_copied_before_it_is_searched() -> None:
 
 
 @pytest.mark.parametrize("operation", ["execute_tool", "retrieval", "guardrail", "memory"])
-def test_asides_are_read_only_where_they_carry_counts(operation: str) -> None:
+def test_auxiliary_operations_are_read_only_where_they_carry_counts(operation: str) -> None:
     span: dict[str, object] = {"gen_ai.operation.name": operation, "gen_ai.request.model": "gpt-4o"}
     assert usage.read(span) is None
     assert inference(span | {"gen_ai.usage.input_tokens": 7}, "").role is Role.CONTAINER

@@ -190,7 +190,7 @@ def _written(level: Level, counted: str) -> list[str]:
         put(attribute(ROLE), cached, f"{kept('role')} == {cached}"),
         put(attribute(AVOIDED), kept("grams"), f"{kept('role')} == {cached} and {counted}"),
         put(attribute(ROLE), container, f"{kept('role')} == {container}"),
-        put(attribute(ROLE), container, f"{kept('role')} == {text(usage.ASIDE)} and {kept('told')} == true"),
+        put(attribute(ROLE), container, f"{kept('role')} == {text(usage.AUXILIARY)} and {kept('told')} == true"),
     ]
 
 

@@ -19,13 +19,13 @@ from carbonspan.usage._dialects import DIALECTS, MARKERS, Dialect
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from carbonspan.usage._operations import Operation
+    from carbonspan.usage._dialects import Operation
 
 INFERENCE, CONTAINER = Role.INFERENCE.value, Role.CONTAINER.value
 CACHED, DUPLICATE = Role.CACHED.value, Role.DUPLICATE.value
 ENCODING = "encoding"
 """The role of an inference whose output need not be reported."""
-ASIDE = "aside"
+AUXILIARY = "auxiliary"
 """The role of what makes no model call of its own (tools, retrieval): of no interest without counts."""
 
 UNREAD = "unread"
@@ -162,7 +162,7 @@ def role() -> list[str]:
 
 def _role_of(operation: Operation) -> str:
     if operation.role is Role.CONTAINER:
-        return ASIDE if operation.aside else CONTAINER
+        return AUXILIARY if operation.auxiliary else CONTAINER
     return ENCODING if operation.output_optional else INFERENCE
 
 

@@ -22,8 +22,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import get_current_span
 
-from carbonspan.usage._dialects import MARKERS
-from carbonspan.usage._operations import BY_SPELLING
+from carbonspan.usage._dialects import MARKERS, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +35,7 @@ _log = logging.getLogger("carbonspan")
 
 # A span's name says what it is where it starts with an operation, as the GenAI conventions have it ("chat gpt-4o"), or
 # ends with one after a dot, as OpenLLMetry has it ("openai.response", "ChatOpenAI.chat").
-_OPERATIONS = frozenset(name for name, operation in BY_SPELLING.items() if not operation.aside)
+_OPERATIONS = frozenset(name for name, operation in OPERATIONS.items() if not operation.auxiliary)
 
 # What starts with no telling attribute under another name. Read in langchain-openai and its kin as traced by
 # openinference-instrumentation-langchain 0.1.80 (the class of the chat model), litellm 1.109.1

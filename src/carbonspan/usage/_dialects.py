@@ -1,22 +1,56 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The dialect table (`data/usage/dialects.json`) compiled for reading, and the choice of a dialect for a span."""
+"""The dialects: how each instrumentation says what was consumed, and which of them a span is written in.
+
+The tables are `data/usage/dialects.json` and, for what an operation counts as, `data/usage/operations.json`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
 from carbonspan.usage._counts import Reading
-from carbonspan.usage._operations import BY_SPELLING, DEFAULT, Operation
 from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Names: TypeAlias = "tuple[str, ...]"
+
+
+class Operation(NamedTuple):
+    """An operation in OpenTelemetry's spelling, and what it counts as."""
+
+    name: str
+    role: Role  # inference or container
+    auxiliary: bool = False  # no model call of its own (tools, retrieval, guardrails): read only if it carries counts
+    output_optional: bool = False  # it has no output tokens to report: a missing count is zero
+
+
+def _operations() -> tuple[dict[str, Operation], Operation]:
+    table = load("usage/operations.json")
+    known = {}
+    for group, role in (("inference", Role.INFERENCE), ("container", Role.CONTAINER), ("auxiliary", Role.CONTAINER)):
+        for name, spellings in table[group].items():
+            operation = Operation(name, role, group == "auxiliary", name in table["output_optional"])
+            known.update(dict.fromkeys(spellings, operation))
+    return known, known[table["default"]]
+
+
+OPERATIONS, DEFAULT_OPERATION = _operations()
+"""Every operation by each of its spellings, and the one of a span that names none."""
+
+_MAX_NAME = 64
+"""Characters kept of an operation in no list: it may become a metric label, and spans hold text of any length."""
+
+
+def unknown_operation(value: str) -> Operation:
+    """Return the operation for a value in no list: a container, so that it counts only if nothing below it does."""
+    return Operation(value[:_MAX_NAME], Role.CONTAINER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +125,10 @@ def _source(entry: Mapping[str, Any], sets: Mapping[str, TokenSet]) -> Source:
 
 
 def _operation(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Operation], frozenset[str]]:
-    values = dict(BY_SPELLING)
+    values = dict(OPERATIONS)
     for spelling, name in entry.get("values", {}).items():
-        # Kinds are written in capitals or not, by the version of the package.
-        values.update(dict.fromkeys((spelling, spelling.lower(), spelling.upper()), BY_SPELLING[name]))
+        # Span kinds are written in capitals or not, depending on the version of the package.
+        values.update(dict.fromkeys((spelling, spelling.lower(), spelling.upper()), OPERATIONS[name]))
     return entry["attribute"], values, frozenset(entry.get("ignore", ()))
 
 
@@ -113,7 +147,7 @@ def _compiled() -> tuple[Dialect, ...]:
             scopes=tuple(full["scopes"]),
             markers=tuple(full["markers"]),
             operations=tuple(_operation(rule) for rule in full["operation"]),
-            default_operation=BY_SPELLING[default] if default else DEFAULT,
+            default_operation=OPERATIONS[default] if default else DEFAULT_OPERATION,
             container_if=tuple(full["container_if"]),
             provider=tuple(full["provider"]),
             provider_aliases=full["provider_aliases"],
@@ -141,7 +175,7 @@ _BY_MARKER: tuple[tuple[str, Dialect], ...] = tuple(
 )
 
 _CACHE_SIZE = 1024
-"""Scopes remembered. A process has some tens; programs that name a scope per request must not grow the table."""
+"""Scopes kept. A process has some tens; programs that name a scope per request must not fill memory."""
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

@@ -26,7 +26,7 @@ _MAX_NAME = 64
 """Characters kept of a provider in no list: it becomes a metric label, and spans hold text of any length."""
 
 _CACHE_SIZE = 1024
-"""Entries kept per lookup. An application talks to a handful of providers and some tens of models."""
+"""Results kept per function. An application uses a handful of providers and some tens of models."""
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -54,10 +54,10 @@ def canonical(raw: str) -> str:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def inferred(host: str, model: str) -> str:
-    """Return who answers as far as the host, and then the model id, tell; "" where neither does.
+    """Return who answers, by the host and then by the model id; "" where neither shows it.
 
     The host comes first: `gpt-4o` behind `*.openai.azure.com` is Azure's. Model ids of open weights, which anyone may
-    serve, tell nothing.
+    serve, show nothing.
 
     Args:
         host: A host name or the URL of an endpoint; may be empty.

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Usage
-from carbonspan.usage import _embedded as embedded, _operations as operations, _providers as providers
+from carbonspan.usage import _embedded as embedded, _providers as providers
 from carbonspan.usage._counts import NOTHING, settle
-from carbonspan.usage._dialects import MARKERS, choose
+from carbonspan.usage._dialects import MARKERS, choose, unknown_operation
 from carbonspan.usage._shapes import Case, shape_of
 
 if TYPE_CHECKING:
     from carbonspan.core.values import Counts
     from carbonspan.usage._counts import Raw
-    from carbonspan.usage._dialects import Dialect, Names, Source, TokenSet
-    from carbonspan.usage._operations import Operation
+    from carbonspan.usage._dialects import Dialect, Names, Operation, Source, TokenSet
     from carbonspan.usage._shapes import Shape
 
 Get = Callable[[str], object]
@@ -105,7 +104,7 @@ def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> 
     provider = _provider(get, dialect, model)
     raw, source = _raw(get, dialect)
     operation = _operation(get, dialect, known=raw is not None or model != "")
-    if raw is None and (operation.aside or not operation.name):
+    if raw is None and (operation.auxiliary or not operation.name):
         return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
     if raw is None or source is None:
         counts = NOTHING
@@ -171,7 +170,7 @@ def _operation(get: Get, dialect: Dialect, *, known: bool) -> Operation:
                 return found
             other = other or value
     if other or not known:
-        return operations.unknown(other)
+        return unknown_operation(other)
     return dialect.default_operation
 
 

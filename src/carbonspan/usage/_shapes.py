@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from carbonspan.core._outcome import Role
     from carbonspan.usage._counts import Reading
-    from carbonspan.usage._dialects import Dialect, Names
-    from carbonspan.usage._operations import Operation
+    from carbonspan.usage._dialects import Dialect, Names, Operation
 
 # Shapes and combinations kept. Programs that name an attribute or a model per request must not grow them: what comes
 # later is read without their help.
