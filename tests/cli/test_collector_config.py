@@ -140,7 +140,7 @@ def test_a_link_stays_one_and_a_pipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real" / "file").write_bytes(b"\xff")
     assert write(link, "two")
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="no plain file"):
+    with pytest.raises(OSError, match="not a regular file"):
         write(tmp_path / "pipe", "one")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from carbonspan.collector._configuration import Maker
 
 UNCHANGED = 3
-"""The exit status where the file holds the configuration already: nothing needs to be told."""
+"""The exit status where the file holds the configuration already: the Collector need not read it again."""
 
 _MINUTES_PER_HOUR = 60
 _AFTER_THE_HOUR_S = 20.0  # sources publish an hour when it has begun
@@ -58,9 +58,15 @@ def _setting(flag: str, keyword: str, meaning: str) -> Callable[..., Any]:
     multiple=True,
     metavar="REGION",
     help="A cloud region the tables hold, such as aws:eu-west-1. Repeatable. Default: every one. "
-    "The hours of live sources are those of these.",
+    "Live sources are asked for the hours of these.",
 )
-@click.option("--model", "names", multiple=True, metavar="NAME", help="A model's name to know by itself. Repeatable.")
+@click.option(
+    "--model",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A model's name to find without a look at patterns. Repeatable.",
+)
 @_setting("--region", "region", "Where models run if a span does not say.")
 @_setting("--regions", "regions", "provider=region or model=region pairs, for certain.")
 @_setting("--self-hosted", "self_hosted", "Providers and hosts on the machines the telemetry comes from.")
@@ -78,13 +84,13 @@ def _setting(flag: str, keyword: str, meaning: str) -> Callable[..., Any]:
     type=click.IntRange(1, _MINUTES_PER_HOUR),
     default=None,
     metavar="MINUTES",
-    help="Go on, and make it anew at each full hour and these minutes apart.",
+    help="Keep running: make it again at each full hour, and every so many minutes after it.",
 )
 @click.option(
     "--reload-pid",
     default=None,
     metavar="PID|FILE",
-    help="Tell this Collector (SIGHUP) whenever the file has changed. Needs --output.",
+    help="Send SIGHUP to this Collector whenever the file has changed. Needs --output.",
 )
 @click.option(
     "--timeout",
@@ -140,13 +146,13 @@ def _run(maker: Maker, output: Path | None, reload_pid: str | None, every_minute
         if not changed:
             sys.exit(UNCHANGED)
         return
-    untold = changed
+    unread = changed
     while True:
         # From here on nothing ends it: a disk may be full for a while, and a Collector down for an upgrade.
-        if untold and reload_pid:
-            untold = not _tried("--reload-pid", lambda: reload(reload_pid))
+        if unread and reload_pid:
+            unread = not _tried("--reload-pid", lambda: reload(reload_pid))
         sleep(pause_s(time(), every_minutes))
-        untold = bool(_tried("--output", lambda: _write(maker, output))) or untold
+        unread = bool(_tried("--output", lambda: _write(maker, output))) or unread
 
 
 def _made(maker: Maker) -> str:
@@ -190,7 +196,7 @@ def write(path: Path, content: str) -> bool:
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
-        raise OSError(f"{path} is no plain file; without --output it goes to standard output")
+        raise OSError(f"{path} is not a regular file; without --output the configuration goes to standard output")
     if path.exists() and path.read_bytes() == content.encode():
         return False
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -199,7 +205,7 @@ def write(path: Path, content: str) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # As any new file of this process would be: a temporary one is for its owner alone.
+        # As any new file of this process would be: only its owner can read a temporary one.
         mask = os.umask(0)
         os.umask(mask)
         Path(beside).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
@@ -218,7 +224,7 @@ def reload(process: str) -> int:
 
     Raises:
         ValueError: it is neither; the message says what is allowed.
-        OSError: there is no such process, or it is another user's.
+        OSError: there is no such process, or it belongs to another user.
     """
     number = process.strip()
     if not number.isdecimal():

@@ -13,7 +13,7 @@ WHOLE, STATEMENTS, PIPELINES = "whole", "statements", "pipelines"
 PARTS = (WHOLE, STATEMENTS, PIPELINES)
 
 STATEMENTS_FILE = "${env:STATEMENTS_FILE:-collector-config/enrichment/statements.yaml}"
-"""Where pipelines in a file of their own find the statements, unless they are told another place."""
+"""Where pipelines in a file of their own find the statements, unless `Request` names another place."""
 
 
 class Request(NamedTuple):

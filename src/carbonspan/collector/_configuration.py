@@ -56,7 +56,7 @@ class Maker:
         wanted = request.part != PIPELINES and settings.grid != (BUNDLED,)
         if wanted and not request.covered:
             raise ValueError(
-                "live sources are asked for the hours of named regions; allowed: --cover REGION, once or more, such as "
+                "live sources deliver the hours of named regions; allowed: --cover REGION, once or more, such as "
                 "--cover aws:eu-west-1, or --grid bundled"
             )
         self._live = live_grid(settings) if wanted else None

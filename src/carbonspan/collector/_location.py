@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from carbonspan.collector._places import Places
     from carbonspan.core._options import Settings
 
-KEY, METHOD = "pk", "method"
+KEY, METHOD = "place_key", "method"
 """Under what a place's key, and how it is known, are kept."""
 
 _UNSET = f'{kept(KEY)} == ""'
@@ -58,7 +58,7 @@ def _host_name() -> list[str]:
 
 
 def _host_operator() -> list[str]:
-    this, operator, region = kept("host"), kept("whose"), kept("at")
+    this, operator, region = kept("host"), kept("host_operator"), kept("host_region")
     hosts = [(row["pattern"], row["operator"], _operator(row)) for row in rows("sites/hosts.csv")]
     exact = {pattern: value for pattern, _, value in hosts if "*" not in pattern and _PLACEHOLDER not in pattern}
     steps = [put(operator, '""'), put(region, '""'), put(operator, look_up(exact, this), f'{this} != ""')]
@@ -96,12 +96,12 @@ def location(settings: Settings, places: Places) -> list[str]:
 
     `host`, `provider` and `model` come before.
     """
-    operator, of_host = kept("owner"), kept("whose")
+    operator, of_host = kept("operator"), kept("host_operator")
     providers = {row["provider"]: row for row in reversed(rows("sites/providers.csv"))}
     steps = [
         put(kept(KEY), '""'),
         put(kept(METHOD), '""'),
-        put(kept("called"), '""'),
+        put(kept("new_region"), '""'),
         *_operator_of_the_call(providers),
         *_set_by_user(settings),
         *_by_model_prefix(),
@@ -110,7 +110,7 @@ def location(settings: Settings, places: Places) -> list[str]:
     for key in _attributes("region"):
         there = f'IsString({attribute(key)}) and {attribute(key)} != ""'
         steps += _by_region(places, attribute(key), kept("cloud"), there, "span_region")
-    steps += _by_region(places, kept("at"), operator, f'{kept("at")} != ""', "host")
+    steps += _by_region(places, kept("host_region"), operator, f'{kept("host_region")} != ""', "host")
     steps += _set_to(of_host, "host", f"{_UNSET} and {matches(of_host, '[|]')}")
     for key in _attributes("geo"):
         steps += _by_area(attribute(key), operator, f"IsString({attribute(key)})", "inference_geo")
@@ -119,7 +119,7 @@ def location(settings: Settings, places: Places) -> list[str]:
 
 
 def _operator_of_the_call(providers: Mapping[str, Mapping[str, str]]) -> list[str]:
-    operator, of_host, assumed = kept("owner"), kept("whose"), kept("assumed")
+    operator, of_host, assumed = kept("operator"), kept("host_operator"), kept("assumed")
     named = {key: row["operator"] for key, row in providers.items() if row["operator"]}
     named |= {name: name for name in named.values()}
     return [
@@ -135,10 +135,10 @@ def _by_model_prefix() -> list[str]:
     prefixes = {row["prefix"]: area_place(row["region"], "aws", "") for row in rows("sites/model_prefixes.csv")}
     keys = {prefix: key_of(place) for prefix, place in prefixes.items() if place is not None}
     pattern = rf"^(?:.*/)?(?P<p>{'|'.join(sorted(map(escaped, keys), key=len, reverse=True))})\.[^/]*\.[^/]*$"
-    where = f"{_UNSET} and {matches(kept('asked'), pattern)}"
+    where = f"{_UNSET} and {matches(kept('requested'), pattern)}"
     return [
         put(kept(METHOD), '"model_prefix"', where),
-        put(kept("prefix"), f'ExtractPatterns({kept("asked")}, {text(pattern)})["p"]', where),
+        put(kept("prefix"), f'ExtractPatterns({kept("requested")}, {text(pattern)})["p"]', where),
         put(kept(KEY), look_up(keys, kept("prefix")), where),
     ]
 
@@ -156,8 +156,8 @@ def _set_by_user(settings: Settings) -> list[str]:
     ordered = {key.strip().lower(): region for key, region in settings.regions.items()}
     plain_keys = [key for key in ordered if key != "*" and not key.endswith("*")]
     globs = [key for key in ordered if len(key) > 1 and key.endswith("*")]
-    rules = [(key, f"{kept('asked')} == {text(key)}") for key in plain_keys]
-    rules += [(key, f"HasPrefix({kept('asked')}, {text(key[:-1])})") for key in globs]
+    rules = [(key, f"{kept('requested')} == {text(key)}") for key in plain_keys]
+    rules += [(key, f"HasPrefix({kept('requested')}, {text(key[:-1])})") for key in globs]
     rules += [(key, f"{kept('provider')} == {text(key)}") for key in plain_keys]
     rules += [(key, "true") for key in ordered if key == "*"]
     for key, where in rules:
@@ -168,12 +168,12 @@ def _set_by_user(settings: Settings) -> list[str]:
 def _setting(region: str) -> str:
     """Return the key of a place as a setting names it: whose machines those are, the span says if it does not."""
     place = parse_region(region)
-    return text(key_of(place)) if place.operator else f'Concat([{kept("owner")}, {text(place.region)}], "|")'
+    return text(key_of(place)) if place.operator else f'Concat([{kept("operator")}, {text(place.region)}], "|")'
 
 
 def _by_region(places: Places, path: str, operator: str, where: str, method: str) -> list[str]:
     """Return the statements that place a region's name, by the table, by its prefix, or as a geography."""
-    unset, this, of = f"{_UNSET} and {where}", kept("region"), kept("of")
+    unset, this, of = f"{_UNSET} and {where}", kept("region"), kept("region_operator")
     # Regions that these tables leave out are known too: they are not new ones, to be placed by their prefix.
     operators = {key: row.operator if key in places.by_key else _LEFT_OUT for key, row in tables().regions.items()}
     there = f'{unset} and {of} != "" and {of} != "{_LEFT_OUT}"'
@@ -198,7 +198,7 @@ def _by_region(places: Places, path: str, operator: str, where: str, method: str
         put(near, '""', new),
         put(near, f'ExtractPatterns({this}, {start})["s"]', new),
         put(near, f'Concat([{operator}, {near}], "|")', f'{new} and {near} != ""'),
-        put(kept("called"), this, f'{new} and {near} != ""'),
+        put(kept("new_region"), this, f'{new} and {near} != ""'),
         *_set_to(look_up(by_prefix, near), method, f'{new} and {near} != ""'),
         *_by_area(path, operator, where, method),
     ]
@@ -225,20 +225,20 @@ def _own_machines(settings: Settings, places: Places, providers: Mapping[str, Ma
     conditions = [matches(kept("provider"), any_of(hosted))]
     if settings.self_hosted:
         conditions += named(settings.self_hosted)
-    conditions.append(f'({kept("whose")} == {text(PRIVATE)} and {kept("assumed")} == "")')
+    conditions.append(f'({kept("host_operator")} == {text(PRIVATE)} and {kept("assumed")} == "")')
     there = f'{own} == true and IsString({region}) and {region} != ""'
     return [
         put(own, "false"),
         put(own, "true", " or ".join(conditions)),
-        *_cloud(kept("rcloud"), f'resource.attributes["{_PROVIDER}"]', '""'),
-        *_by_region(places, region, kept("rcloud"), there, "resource"),
+        *_cloud(kept("resource_cloud"), f'resource.attributes["{_PROVIDER}"]', '""'),
+        *_by_region(places, region, kept("resource_cloud"), there, "resource"),
     ]
 
 
 def _assumed(settings: Settings, providers: Mapping[str, Mapping[str, str]]) -> list[str]:
     if settings.region:
         return _set_to(_setting(settings.region), "setting_default", _UNSET)
-    stranger, operator, default = kept("stranger"), kept("owner"), kept("default")
+    unknown, operator, default = kept("unknown_host"), kept("operator"), kept("default")
     by_name: dict[str, str] = {}
     for key, row in providers.items():
         where = area_place(row["region"], row["operator"], "") if row["region"] else None
@@ -247,9 +247,9 @@ def _assumed(settings: Settings, providers: Mapping[str, Mapping[str, str]]) -> 
     by_name.pop("", None)
     return [
         *_own_model_of_a_lab(providers),
-        put(stranger, "false"),
-        put(stranger, "true", f'{kept("whose")} == "" and {kept("host")} != "" and {kept("lab")} == false'),
-        *_set_to(f'"|{WORLD}"', "unknown", f"{_UNSET} and {stranger} == true"),
+        put(unknown, "false"),
+        put(unknown, "true", f'{kept("host_operator")} == "" and {kept("host")} != "" and {kept("labs_own")} == false'),
+        *_set_to(f'"|{WORLD}"', "unknown", f"{_UNSET} and {unknown} == true"),
         # The operator before the provider: an OpenAI model on Azure's machines runs where Azure does.
         put(default, look_up(by_name, operator), _UNSET),
         *_set_to(default, "provider_default", f"{_UNSET} and {default} != nil"),
@@ -263,9 +263,9 @@ def _own_model_of_a_lab(providers: Mapping[str, Mapping[str, str]]) -> list[str]
     for key, row in providers.items():
         if row["own_models"]:
             labs.setdefault(row["own_models"], []).extend({key, row["operator"]})
-    steps = [put(kept("lab"), "false")]
+    steps = [put(kept("labs_own"), "false")]
     for models, names in labs.items():
         pattern = rf"^(?:.*/)?(?:ft:)?(?:$|{'|'.join(map(escaped, models.split()))})"
-        where = f"{matches(kept('provider'), any_of(names))} and {matches(kept('asked'), pattern)}"
-        steps.append(put(kept("lab"), "true", where))
+        where = f"{matches(kept('provider'), any_of(names))} and {matches(kept('requested'), pattern)}"
+        steps.append(put(kept("labs_own"), "true", where))
     return steps

@@ -41,7 +41,7 @@ def attribute(key: str) -> str:
 
 
 _NOT_ASCII = re.compile(r"[^ -~]")
-_HALVES, _UNKNOWN = range(0xD800, 0xE000), 0xFFFD  # half of a pair is no letter: Go refuses it
+_HALVES, _UNKNOWN = range(0xD800, 0xE000), 0xFFFD  # half of a pair is not a character: Go refuses it
 _SHORT = 0xFFFF  # the last that four hexadecimal digits hold
 
 

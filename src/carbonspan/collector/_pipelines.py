@@ -183,7 +183,7 @@ def configuration(settings: Settings, statements: Sequence[str] | str, error_mod
 
 _HEAD = """\
 # Services that are not Python: spans get carbonspan's estimate on their way to the trace backend, and the metrics are
-# made of it. Tried with Collector (contrib) 0.161.
+# made of it. Tested with Collector (contrib) 0.161.
 #
 # Environment: TRACES_ENDPOINT (OTLP over gRPC), PROMETHEUS_REMOTE_WRITE, QUEUE_DIRECTORY (must exist, survives a
 # restart); with the statements in a file of their own, STATEMENTS_FILE.
@@ -229,7 +229,7 @@ _TIDY = """
 _SPANS_LABEL = """\
           - 'set(span.attributes["{label}"], {kept})'
 
-  # The connector counts what each batch adds; Prometheus is told sums. An idle series is kept for six hours; beyond so
+  # The connector counts what each batch adds; Prometheus wants sums. An idle series is kept for six hours; beyond so
   # many at once, new ones are dropped.
   delta_to_cumulative:
     max_stale: 6h
@@ -252,7 +252,7 @@ exporters:
     retry_on_failure:
       max_elapsed_time: 0s
     sending_queue:
-      # Batches are made in the queue, on disk: a span is there before its sender is told that it arrived.
+      # Batches are made in the queue, on disk: a span is stored before its sender gets an answer.
       storage: file_storage/queue
       queue_size: 10000
       batch:

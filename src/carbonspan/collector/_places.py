@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from carbonspan.grid import Resolver
 
 AREA_OPERATORS = ("", "aws", "gcp", "azure", "openai", "anthropic", "mistral", "xai", "cohere", "deepseek")
-"""On whose machines a geography is known, beside those that the tables name one of."""
+"""Operators on whose machines any geography is known; of others only those that the tables name."""
 
 FIGURES = ("g", "g_below", "g_above", "wh", "wh_below", "wh_above", "operational", "embodied", "water", "grid", "pue")
 """What is under `f` in a place's entry: the nine `Rates.figures`, the grid's intensity (g/kWh) and the PUE."""

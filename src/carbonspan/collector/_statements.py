@@ -48,23 +48,23 @@ def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ..
     llm = usage.is_llm()
     entry, searched = attribute(models.ENTRY), attribute(models.SEARCHED)
     still = f"{searched} != nil and {entry} == nil"
-    model, asked = _model(), _text(usage.request_models())
+    model, requested = _model(), _text(usage.request_models())
     globs = list(settings.models)
-    again = put(searched, asked, f"IsString({asked})")
+    again = put(searched, requested, f"IsString({requested})")
     thorough = tuple(models.thorough(known, globs))
     ours = (models.ENTRY, models.SEARCHED, *([MEASURED] if settings.metrics else ()))
     return (
         Group(
-            "what these statements alone may write",
+            "attributes that only these statements may write",
             "true",  # an attribute without a value looks like none, and is an error to the metrics' conditions
             tuple(f"delete_key(span.attributes, {text(key)})" for key in ours),
         ),
         Group("the model, by its name", llm, tuple(models.quick(known, globs, model))),
         Group("the model, by the registry's patterns", still, thorough),
-        Group("the model that was asked for, where the answering one is unknown", still, (again,)),
+        Group("the requested model, where the one that answered is unknown", still, (again,)),
         Group("the same patterns", still, thorough),
         Group(
-            "a size or a class for a model that nobody knows",
+            "a size or a class for an unknown model",
             still,
             (
                 put(searched, model, f"IsString({model}) and {matches(model, _SOMETHING)}"),
@@ -106,25 +106,25 @@ def _model() -> str:
 
 
 def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
-    model, asked, told = kept("model"), kept("asked"), kept("told")
+    model, requested, has_counts = kept("model"), kept("requested"), kept("has_counts")
     counted = f"{kept('ok')} == true"
     return [
         put(model, '""'),
         put(model, f"ToLowerCase(Trim({_model()}))", f"IsString({_model()})"),
-        put(asked, model),
+        put(requested, model),
         put(
-            asked,
+            requested,
             f"ToLowerCase(Trim({_text(usage.request_models())}))",
             f"IsString({_text(usage.request_models())})",
         ),
-        put(model, asked, f'{model} == ""'),
+        put(model, requested, f'{model} == ""'),
         *usage.dialect(),
         *locations.host(),
         *usage.provider(),
         *tokens.reported(),
         *usage.role(),
-        put(told, "false"),
-        put(told, "true", usage.has_counts()),
+        put(has_counts, "false"),
+        put(has_counts, "true", usage.has_counts()),
         *tokens.normalised(),
         *usage.elsewhere(settings.counted_elsewhere),
         # What has no usable counts goes on with some: nothing of it is written, and no statement fails.
@@ -135,7 +135,11 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
         f"delete_key(span.attributes, {text(models.SEARCHED)})",
         put(f'{kept("m")}["e"]', "true", f"{kept('role')} == {text(usage.ENCODING)}"),
         put(kept("p"), look_up(places.figures, kept(locations.KEY))),
-        put(f'{kept("p")}["t"][0]', kept("called"), f'{kept("called")} != "" and {matches(kept(locations.KEY), "~")}'),
+        put(
+            f'{kept("p")}["t"][0]',
+            kept("new_region"),
+            f'{kept("new_region")} != "" and {matches(kept(locations.KEY), "~")}',
+        ),
         *footprints.of_a_profile(),
         *_hours(places),
         # What is left as it is stops here: without a model's entry or a place nothing below has a value to work on.
@@ -151,7 +155,7 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
 
 
 _COUNTS = ("in", "out", "read", "written", "think", "cache")
-_KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "told", "provider", "asked", locations.METHOD)
+_KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "has_counts", "provider", "requested", locations.METHOD)
 _JOULES = ("low", "j", "high", "avoided")
 _FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
 
@@ -166,31 +170,32 @@ def _hours(places: Places) -> list[str]:
         return []
     key = f'Concat([{kept(locations.KEY)}, String({_SPAN_HOUR})], "@")'
     hourly = matches(kept(locations.KEY), any_of(sorted({one.partition("@")[0] for one in places.hours})))
-    return [put(kept("hk"), key, hourly), put(kept("p"), look_up(places.hours, kept("hk")), f"{kept('hk')} != nil")]
+    return [
+        put(kept("place_hour"), key, hourly),
+        put(kept("p"), look_up(places.hours, kept("place_hour")), f"{kept('place_hour')} != nil"),
+    ]
 
 
 def _written(level: Level, counted: str) -> list[str]:
     """Return the statements that write the attributes of the level, and the role of what is not counted."""
-    inference = f"{counted} and {usage.is_inference()}"
-    go = kept("go")
-    levels = list(Level)
-    steps = [put(go, "false"), put(go, "true", inference)]
+    inference, levels = kept("inference"), list(Level)
+    steps = [put(inference, "false"), put(inference, "true", f"{counted} and {usage.is_inference()}")]
     for row in ATTRIBUTES:
         if levels.index(row.level) > levels.index(level):
             continue
         value, there = _value(row.path or row.fixed)
         target = attribute(row.name)
-        where = f"{go} == true" + (f" and {there}" if there else "")
+        where = f"{inference} == true" + (f" and {there}" if there else "")
         steps.append(put(target, value, where))
     cached, container = text(usage.CACHED), text(usage.CONTAINER)
     if level is not Level.MINIMAL:
-        steps.append(put(attribute(AGENT), _AGENT, f"{go} == true and {_NAMED}"))
+        steps.append(put(attribute(AGENT), _AGENT, f"{inference} == true and {_NAMED}"))
     return [
         *steps,
         put(attribute(ROLE), cached, f"{kept('role')} == {cached}"),
         put(attribute(AVOIDED), kept("grams"), f"{kept('role')} == {cached} and {counted}"),
         put(attribute(ROLE), container, f"{kept('role')} == {container}"),
-        put(attribute(ROLE), container, f"{kept('role')} == {text(usage.AUXILIARY)} and {kept('told')} == true"),
+        put(attribute(ROLE), container, f"{kept('role')} == {text(usage.AUXILIARY)} and {kept('has_counts')} == true"),
     ]
 
 
@@ -214,7 +219,7 @@ def _measured(counted: str) -> list[str]:
     }
     texts = {
         "provider": kept("provider"),
-        "model": kept("asked"),
+        "model": kept("requested"),
         "tier": f'{kept("m")}["t"][1]',
         "evidence": f'{kept("m")}["t"][2]',
         "region": f'{kept("p")}["t"][0]',
@@ -237,13 +242,13 @@ def _measured(counted: str) -> list[str]:
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
         put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
-        put(f'{target}["model"]', _asked(), f"{target} != nil and IsString({_asked()})"),
+        put(f'{target}["model"]', _requested(), f"{target} != nil and IsString({_requested()})"),
         put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_NAMED}"),
         put(f'{target}["outcome"]', outcome, f'{outcome} != ""'),
     ]
 
 
-def _asked() -> str:
+def _requested() -> str:
     return _text([*usage.request_models(), *usage.response_models()])
 
 

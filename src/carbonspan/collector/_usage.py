@@ -222,15 +222,15 @@ def _inferred_provider(by_suffix: dict[str, str], by_prefix: dict[str, str]) -> 
     anywhere = "|".join(escaped(suffix[1:]) for suffix in by_suffix if suffix.startswith("*"))
     starts = "|".join(map(escaped, by_prefix))
     table = {suffix.removeprefix("*"): key for suffix, key in by_suffix.items()}
-    nobody = f'{this} == ""'
+    unset = f'{this} == ""'
     return [
-        put(end, f'ExtractPatterns({host}, {text(f"(?P<s>{ends})$")})["s"]', f'{nobody} and {host} != ""'),
+        put(end, f'ExtractPatterns({host}, {text(f"(?P<s>{ends})$")})["s"]', f'{unset} and {host} != ""'),
         put(
             end,
             f'ExtractPatterns({host}, {text(f"(?P<s>{anywhere})")})["s"]',
-            f'{nobody} and {host} != "" and {end} == nil',
+            f'{unset} and {host} != "" and {end} == nil',
         ),
-        put(this, look_up(table, end), f"{nobody} and {end} != nil"),
-        put(start, f'ExtractPatterns({model}, {text(f"^(?P<s>{starts})")})["s"]', f'{nobody} and {model} != ""'),
-        put(this, look_up(by_prefix, start), f"{nobody} and {start} != nil"),
+        put(this, look_up(table, end), f"{unset} and {end} != nil"),
+        put(start, f'ExtractPatterns({model}, {text(f"^(?P<s>{starts})")})["s"]', f'{unset} and {model} != ""'),
+        put(this, look_up(by_prefix, start), f"{unset} and {start} != nil"),
     ]
