@@ -20,7 +20,7 @@ _HOSTS: tuple[tuple[str, str], ...] = tuple(_TABLE["hosts"]["suffixes"].items())
 _MODELS: tuple[tuple[str, str], ...] = tuple((prefix, provider) for prefix, provider in _TABLE["models"]["prefixes"])
 
 TOTAL_INCLUDES_THOUGHTS: frozenset[str] = frozenset(_TABLE["total_includes_thoughts"]["providers"])
-"""Providers whose total count holds the thoughts even where the output count does not; source in the table."""
+"""Providers whose total count includes the thoughts even where the output count does not; source in the table."""
 
 _MAX_NAME = 64
 """Characters kept of a provider in no list: it becomes a metric label, and spans hold text of any length."""
