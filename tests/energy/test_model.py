@@ -1,14 +1,17 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The check of a user's own energy model."""
+"""The check of a user's own energy model, and what its author may import."""
 
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from carbonspan import energy as room
 from carbonspan.core._outcome import Role
 from carbonspan.energy import Energy, EnergyModel, Range, Usage
 from carbonspan.energy.model import CheckedModel
@@ -74,3 +77,9 @@ def test_bounds_may_meet_and_may_be_zero(it_j: tuple[float, float, float]) -> No
 def test_refuses_what_cannot_be_written(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=rf"^the energy model's {message}"):
         CheckedModel(Own(ENERGY._replace(**changed))).estimate(USAGE)
+
+
+def test_the_page_for_own_models_documents_what_is_public() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "energy-model.md"
+    documented = re.findall(r"^\| `(\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(documented) == sorted(room.__all__)
