@@ -99,6 +99,6 @@ SIZE = {"active_b": 1, "total_b": 1}
         ),
     ],
 )
-def test_refuses_what_cannot_be(models: Any, message: str) -> None:
+def test_refuses_impossible_values(models: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Registry().with_models(models)

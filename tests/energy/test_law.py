@@ -31,11 +31,11 @@ def test_a_dense_model_costs_less_per_active_parameter_of_input() -> None:
 
 
 def test_concurrency_moves_the_output_and_not_its_relative_bounds() -> None:
-    usual, alone = law.open_weights(8, 8), law.open_weights(8, 8, concurrency=8)
+    usual, less_busy = law.open_weights(8, 8), law.open_weights(8, 8, concurrency=8)
     # (8 / 64)^-0.45 = 8^0.45 = 2.549
-    assert alone.j_per_output_token.central == pytest.approx(2.549 * usual.j_per_output_token.central, rel=1e-3)
-    assert alone.j_per_output_token.high == pytest.approx(3.8 * alone.j_per_output_token.central)
-    assert alone.j_per_input_token == usual.j_per_input_token
+    assert less_busy.j_per_output_token.central == pytest.approx(2.549 * usual.j_per_output_token.central, rel=1e-3)
+    assert less_busy.j_per_output_token.high == pytest.approx(3.8 * less_busy.j_per_output_token.central)
+    assert less_busy.j_per_input_token == usual.j_per_input_token
 
 
 def test_an_encoder_has_no_output_and_no_cheaper_cache() -> None:
@@ -55,7 +55,7 @@ def test_an_encoder_has_no_output_and_no_cheaper_cache() -> None:
         (9, 8, 64, r"active_b must not exceed total_b, but 9 > 8"),
     ],
 )
-def test_refuses_sizes_that_cannot_be(active_b: float, total_b: float, concurrency: float, message: str) -> None:
+def test_refuses_impossible_sizes(active_b: float, total_b: float, concurrency: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         law.open_weights(active_b, total_b, concurrency=concurrency)
 

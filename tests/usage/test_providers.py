@@ -1,13 +1,21 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Spellings of providers."""
+"""Spellings of providers, and who answers where a span does not say."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core._tables import load
 from carbonspan.usage._providers import canonical, inferred
+
+
+def test_no_provider_is_spelled_twice() -> None:
+    table = load("usage/providers.json")
+    spellings = [s for names in table["aliases"].values() for s in names] + table["not_providers"]["values"]
+    assert len(set(spellings)) == len(spellings)
+    assert all(s == s.lower() for s in spellings)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class CustomModel(NamedTuple):
     notes: str
 
     def matches(self, raw: str, normalised: str) -> bool:
-        """Return whether the name is meant: in lower case as it came, without its path, or normalised."""
+        """Return whether the name is meant: in lower case as given, without its path, or normalised."""
         return any(self.glob.match(name) for name in (raw, raw.rpartition("/")[2], normalised))
 
 

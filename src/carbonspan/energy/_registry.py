@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EMBEDDING: Final = "embedding"
 UNKNOWN_CLASS, EMBEDDING_CLASS = "class:frontier", "class:embedding"
 """What an unknown model is taken for where its name states nothing."""
+
 _CACHE_SIZE = 2048
 """Names kept. An application uses some tens of models; programs that name a model per request must not fill memory."""
 
@@ -76,9 +77,9 @@ def _entry(
 
 
 def _resized(entry: Entry, normalised: str) -> Entry:
-    """Return an encoder's entry at the size the name states, where that is not about the entry's own.
+    """Return an encoder's entry at the size the name states, where that differs from the entry's own.
 
-    Families of rerankers run from 0.03B to 9B under one word. The bounds hold the family's central value too.
+    Families of rerankers run from 0.03B to 9B under one word. The bounds include the family's central value too.
     """
     size = stated_size(normalised)
     family = entry.coefficients.j_per_input_token.central
@@ -135,8 +136,8 @@ class Registry:
     def with_models(self, models: Mapping[str, Mapping[str, float]]) -> Registry:
         """Return a registry that also knows these models; they win over bundled ones, later calls over earlier.
 
-        A key is a name, or a glob over names (`my-llama-*`), in upper or lower case; it is compared with the name as it
-        came and as normalised, and the first key that matches wins. A value gives either sizes (`active_b`, `total_b`
+        A key is a name, or a glob over names (`my-llama-*`), in upper or lower case; it is compared with the name as
+        given and as normalised, and the first key that matches wins. A value gives either sizes (`active_b`, `total_b`
         in billions, optionally `concurrency`) or joules per token measured at the server (`j_per_output_token`,
         `j_per_input_token`, optionally `j_per_cached_token` and `uncertainty`, a fraction: 0.3 puts the bounds at
         1/1.3 and 1.3 of the value; 0.374 where none is given).
