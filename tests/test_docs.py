@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -11,12 +13,14 @@ from pathlib import Path
 import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
 
+import carbonspan
 from carbonspan.telemetry._contract import OTHERS
 from docs import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = list(find_examples(str(ROOT / "README.md"), str(ROOT / "docs")))
 PAGES = generate.pages()
+PUBLIC = ("carbonspan", "carbonspan.energy", "carbonspan.grid", "carbonspan.testing")
 
 
 def named(path: Path) -> str:
@@ -48,11 +52,53 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors(linked), target
 
 
+def linked(page: Path) -> set[Path]:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve() for target in targets if target.endswith(".md")}
+
+
 def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").rglob("*.md"):
-        path = page.relative_to(ROOT / "docs").as_posix()
-        assert path == "README.md" or f"]({path})" in index, path
+    first = ROOT / "docs" / "README.md"
+    index = {first} | linked(first)
+    for folder in [page for page in index if page.name == "README.md"]:
+        index |= linked(folder)
+    assert set((ROOT / "docs").rglob("*.md")) <= index
+
+
+def test_examples_import_only_what_is_public() -> None:
+    for example in EXAMPLES:
+        for module, names in re.findall(r"^from (carbonspan\S*) import (.+)$", example.source, re.MULTILINE):
+            assert module in PUBLIC, str(example)
+            assert set(names.split(", ")) <= set(importlib.import_module(module).__all__), str(example)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_pages_name_only_what_is_public(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    rooms = {path.stem for path in (ROOT / "src" / "carbonspan").iterdir()}
+    public = {module.rpartition(".")[2] for module in PUBLIC} | set(carbonspan.__all__)
+    assert not set(re.findall(r"\bcarbonspan\.(\w+)", text)) & (rooms - public)
+    assert not re.findall(r"\bcarbonspan(?:\.\w+)*\._\w+", text)
+
+
+def test_the_architecture_has_every_room() -> None:
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    rooms = {path.parent.name for path in (ROOT / "src" / "carbonspan").glob("*/__init__.py")}
+    assert rooms - rows == set()
+    for row in rows:
+        assert importlib.util.find_spec(f"carbonspan.{row}") is not None, row
+        assert f'{row}["{row}: ' in text, f"{row} is not in the picture"
+
+
+def test_the_glossary_has_words_that_are_used_in_order() -> None:
+    glossary = ROOT / "docs" / "glossary.md"
+    words = re.findall(r"^- \*\*(.+?)\*\*: ", glossary.read_text(encoding="utf-8"), re.MULTILINE)
+    assert words == sorted(words, key=str.lower)
+    texts = [page.read_text(encoding="utf-8") for page in PAGES if page != glossary]
+    texts += [path.read_text(encoding="utf-8") for path in (ROOT / "src" / "carbonspan").rglob("*.py")]
+    used = " ".join(" ".join(texts).lower().split())
+    assert [word for word in words if word.lower() not in used] == []
 
 
 def test_what_the_code_says_of_a_page_leads_to_one() -> None:
