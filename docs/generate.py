@@ -220,8 +220,8 @@ def regenerated(text: str) -> tuple[str, list[str]]:
 
 
 def pages() -> list[Path]:
-    """Return the pages: the README, the changelog, and all below docs/."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Return the pages: those at the root of the repository, and all below docs/."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def generated() -> dict[Path, str]:

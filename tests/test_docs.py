@@ -162,8 +162,8 @@ def test_a_marker_that_leads_nowhere_is_an_error(lines: list[str], message: str)
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the pages, and the generator at work on it alone."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    for name in ("README.md", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    for page in ROOT.glob("*.md"):
+        shutil.copy(page, tmp_path / page.name)
     monkeypatch.setattr(generate, "ROOT", tmp_path)
     monkeypatch.setattr(generate, "COLLECTOR", tmp_path / "enrich-at-collector.yaml")
     monkeypatch.setattr(generate, "DASHBOARDS_NEED", (99,))
