@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from carbonspan.collector import _footprint as footprints, _ottl as ottl
 from carbonspan.energy._registry import default_registry
 from carbonspan.energy._tokens import CONTEXT_TOKENS
+from carbonspan.site._places import tables
+from tests.collector.agreement import TIMES_NS, disagreements
+from tests.collector.cases import CHAT, Case
 
 
 def test_no_bound_that_the_tables_hold_is_out_of_their_reach() -> None:
@@ -23,3 +28,10 @@ def test_no_bound_that_the_tables_hold_is_out_of_their_reach() -> None:
 
 def test_the_constant_is_that_of_the_energy_model() -> None:
     assert any(ottl.number(CONTEXT_TOKENS) in statement for statement in footprints.joules())
+
+
+@pytest.mark.parametrize("start_ns", TIMES_NS)
+def test_regions_with_a_month_hour_profile_have_the_figures_of_the_processor(start_ns: int) -> None:
+    regions = [name for name, region in tables().regions.items() if region.zone.startswith("US-")]
+    assert len(regions) > 10
+    assert disagreements([Case(CHAT | {"cloud.region": region}) for region in regions], start_ns=start_ns) == {}

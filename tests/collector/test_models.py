@@ -11,6 +11,8 @@ import pytest
 from carbonspan.collector import _models as models
 from carbonspan.core._options import Settings
 from carbonspan.energy._registry import default_registry
+from tests.collector import cases
+from tests.collector.agreement import disagreements
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "claude-sonnet-5", "llama-3.1-70b"])
@@ -40,3 +42,7 @@ def test_a_glob_means_what_it_means_to_the_registry(glob: str, matching: list[st
     for name in other:
         assert registry.resolve(name).id != glob, name
         assert not pattern.match(name.lower()), name
+
+
+def test_names_in_every_spelling_lead_to_the_entries_of_the_processor() -> None:
+    assert disagreements(cases.models()) == {}

@@ -18,7 +18,6 @@ import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -30,8 +29,9 @@ from carbonspan.collector import PIPELINES, STATEMENTS, Request
 from carbonspan.collector._configuration import Maker
 from carbonspan.core._options import Settings
 from examples.stack.native import Guarded, Ports, Stack
-from tests.stack import collector_cases
-from tests.stack.collector_cases import CHAT, SCOPE, Case
+from tests.collector import cases as collector_cases
+from tests.collector.agreement import LASTS_NS, PROMISED, TIMES_NS, differences, emit, through_the_processor
+from tests.collector.cases import CHAT, SCOPE, Case
 from tests.stack.running import REPOSITORY, traces, wait_until
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
 
 CONFIG = REPOSITORY / "collector-config" / "enrich-at-collector.yaml"
-PROMISED = 1e-3
-# Hours of 2026-09-21, 14:13:20 UTC, and of a night in January: the profiles of US zones differ by month and hour.
-TIMES_NS = (1_790_000_000 * 10**9, 1_767_666_000 * 10**9)
-APART_NS, LASTS_NS = 20_000_000, 10_000_000
-# A process of its own adds up what ended below a span, and counts a container below which nothing did.
-NOT_COMPARED = ("carbon.task.", "carbon.flag.")
-
 OVERLAY = """\
 exporters:
   file/spans:
@@ -164,36 +157,6 @@ def collector(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathF
         yield one
 
 
-def emit(cases: Sequence[Case], start_ns: int, processors: Callable[[], list[SpanProcessor]]) -> list[str]:
-    """End a span of each case, apart in time so that no two are one call, and return their ids."""
-    ids, providers = [], {}
-    for at, case in enumerate(cases):
-        if case.resource not in providers:
-            provider = TracerProvider(resource=Resource(dict(case.resource)), shutdown_on_exit=False)
-            for processor in processors():
-                provider.add_span_processor(processor)
-            providers[case.resource] = provider
-        tracer = providers[case.resource].get_tracer(case.scope)
-        span = tracer.start_span("call", start_time=start_ns + at * APART_NS)
-        span.set_attributes(case.attributes)
-        span.end(end_time=start_ns + at * APART_NS + LASTS_NS)
-        ids.append(format(span.get_span_context().span_id, "016x"))
-    for provider in providers.values():
-        provider.shutdown()
-    return ids
-
-
-def through_the_processor(cases: Sequence[Case], start_ns: int, **options: Any) -> list[dict[str, Any]]:
-    kept = InMemorySpanExporter()
-
-    def processors() -> list[SpanProcessor]:
-        return [CarbonSpanProcessor(metrics=False, **options), SimpleSpanProcessor(kept)]
-
-    ids = emit(cases, start_ns, processors)
-    found = {format(span.context.span_id, "016x"): dict(span.attributes or {}) for span in kept.get_finished_spans()}
-    return [found[one] for one in ids]
-
-
 def through_the_collector(cases: Sequence[Case], start_ns: int, collector: Running) -> list[dict[str, Any]]:
     def processors() -> list[SpanProcessor]:
         return [BatchSpanProcessor(OTLPSpanExporter(collector.url), max_queue_size=100_000)]
@@ -201,21 +164,6 @@ def through_the_collector(cases: Sequence[Case], start_ns: int, collector: Runni
     ids = emit(cases, start_ns, processors)
     found = wait_until("the spans", lambda: arrived if set(ids) <= (arrived := collector.spans()).keys() else None)
     return [found[one] for one in ids]
-
-
-def differences(processor: Mapping[str, Any], collector: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return what the two ways do not agree on: numbers to 0.1 %, texts and what is there at all exactly."""
-    if processor.get("carbon.role") == "container":  # one that is counted, since nothing below it is
-        processor = {key: value for key, value in processor.items() if key == "carbon.role" or "carbon." not in key}
-    found = {}
-    for key in processor.keys() | collector.keys():
-        one, other = processor.get(key), collector.get(key)
-        one = list(one) if isinstance(one, tuple) else one
-        numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
-        same = math.isclose(one, other, rel_tol=PROMISED, abs_tol=0.0) if numbers else one == other  # type: ignore[arg-type]
-        if not same and not key.startswith(NOT_COMPARED):
-            found[key] = (one, other)
-    return found
 
 
 @pytest.mark.parametrize("start_ns", TIMES_NS)

@@ -1,21 +1,22 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Spans of every kind that the Collector's estimate covers, from the tables and from what instrumentations wrote."""
+"""Spans of every sort that the Collector's estimate covers, from the tables and from what instrumentations wrote."""
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core._tables import load, rows
 from carbonspan.energy._registry import default_registry
 from carbonspan.site._places import tables
-from tests.stack.running import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 SCOPE = "io.opentelemetry.openai-java"
 CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
