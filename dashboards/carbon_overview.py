@@ -63,8 +63,8 @@ def _figures() -> list[AnyPanel]:
     return [
         panels.figure(
             "Carbon per request",
-            "Grams of CO2e per request over the selected range: operational and embodied, central estimate. "
-            "When it rises, look below at which model, variant, cohort or region it rises in.",
+            "Grams of CO2e per request over the selected range: operational and embodied, central estimate. When it "
+            "rises, see below in which model, variant, cohort or region.",
             look.GRAMS,
             [Query(each(promql.EMISSIONS_SUM))],
             colour=look.GREEN,
@@ -78,14 +78,14 @@ def _figures() -> list[AnyPanel]:
         ),
         panels.figure(
             "p95 duration",
-            "95 % of the requests took no longer. Beside carbon: a change that makes both rise is a heavier model or "
-            "longer answers.",
+            "95 % of the requests took no longer. A change that raises this and carbon is a heavier model or longer "
+            "answers.",
             look.SECONDS,
             [Query(quantile(0.95, promql.DURATION, REQUESTS, window=RANGE))],
         ),
         panels.figure(
             "Cost per request",
-            "US dollars per request: the span's own figure, else the list price. Short where a model has no price: "
+            "US dollars per request: the span's own figure, else the list price. Too low where a model has no price: "
             "compare with the tokens.",
             look.DOLLARS,
             [Query(each(promql.COST))],
@@ -93,12 +93,12 @@ def _figures() -> list[AnyPanel]:
         ),
         panels.figure(
             "Requests",
-            "Inferences that were counted, in the chosen basis. Few requests make every other figure here jumpy.",
+            "Inferences that were counted, in the selected basis. With few requests every other figure here is noisy.",
             look.COUNT,
             [Query(growth(promql.REQUESTS, REQUESTS))],
         ),
         panels.figure(
-            "Carbon in all",
+            "Total carbon",
             "Grams of CO2e of all requests in the selected range (central estimate). It rises with traffic: judge a "
             "design by the carbon per request.",
             look.GRAMS,
@@ -110,9 +110,9 @@ def _figures() -> list[AnyPanel]:
 def _curves() -> list[AnyPanel]:
     carbon = panels.curves(
         "Carbon per request, with its bounds",
-        "Grams of CO2e per request: central value of the estimate, lower and upper bound, on a logarithmic axis. When "
-        "all three move together, the load changed (model, tokens, grid); when only the band widens, knowledge did "
-        "(an unknown model or region).",
+        "Grams of CO2e per request: central value of the estimate, lower and upper bound, on a logarithmic axis. "
+        "When all three move together, something changed (model, tokens, grid); when only the band widens, less is "
+        "known (an unknown model or region).",
         look.GRAMS,
         [
             Query(per_request(promql.EMISSIONS_SUM, REQUESTS), "carbon per request"),
@@ -125,8 +125,8 @@ def _curves() -> list[AnyPanel]:
         carbon,
         panels.curves(
             "Request duration",
-            "How long requests took: median and 95th percentile. When it rises together with carbon, ask for the model "
-            "and the length of its answers; when it rises alone, for the provider.",
+            "How long requests took: median and 95th percentile. When it rises together with carbon, check the model "
+            "and the length of its answers; when only it rises, check the provider.",
             look.SECONDS,
             [
                 Query(quantile(0.95, promql.DURATION, REQUESTS), "p95", exemplar=True),
@@ -142,7 +142,7 @@ def _curves() -> list[AnyPanel]:
         ),
         panels.curves(
             "Request rate, by model",
-            "Counted inferences a second, by model. When one model's share grows, the carbon per request of the whole "
+            "Counted inferences a second, by model. When one model's share grows, the overall carbon per request "
             "moves towards that model's.",
             look.PER_SECOND,
             [Query(total(promql.REQUESTS, REQUESTS, "gen_ai_request_model"), "{{gen_ai_request_model}}")],
@@ -152,14 +152,14 @@ def _curves() -> list[AnyPanel]:
 
 
 ADVICE = {
-    "tier": "When one tier's curve rises, its requests got longer or its grid dirtier; when only the whole rises, "
-    "traffic moved to a larger tier: ask whether each task needs it.",
-    "variant": "The curve that lies lower is the cleaner design, at equal work: see that its tokens and its requests "
-    "are comparable before you roll it out.",
-    "cohort": "A cohort that lies higher asks more, or is routed to larger models: that is where a smaller model or a "
-    "cache saves most.",
-    "region": "The same model in two regions differs by the grid. Where latency and law allow, move work to the lower "
-    "curve. A geography (US, EU) instead of a region means that spans do not say where they ran.",
+    "tier": "When one tier's curve rises, its requests got longer or its grid dirtier; when only the overall figure "
+    "rises, traffic moved to a larger tier: check whether each task needs it.",
+    "variant": "The lower curve is the cleaner design, for the same work: check that tokens and requests are "
+    "comparable before you roll it out.",
+    "cohort": "A cohort that is higher sends longer requests, or is routed to larger models: there a smaller model or "
+    "a cache saves most.",
+    "region": "The same model in two regions differs by the grid. Where latency and law allow it, move work to the "
+    "lower curve. A geography (US, EU) in place of a region means that spans do not say where they ran.",
 }
 
 

@@ -37,17 +37,17 @@ def grid() -> list[AnyPanel]:
     age = f"max by (carbon_intensity_zone, carbon_intensity_source) ({promql.GRID_AGE}{{{PROCESS}}})"
     met = panels.curves(
         "Grid intensity that requests met",
-        "The last 24 hours: grams of CO2e per kWh by region, weighted by the energy of the requests (operational grams "
-        "over energy). The day's shape is the grid's: work that can wait belongs in its valleys. A flat line is a "
-        "yearly figure.",
+        "The last 24 hours: grams of CO2e per kWh by region, weighted by the energy of the requests (operational "
+        "grams over energy). How it varies over the day comes from the grid: move work that can wait into the low "
+        "hours. A flat line is a yearly figure.",
         look.INTENSITY,
         [Query(ratio(operational, energy_kwh), "{{carbon_region_name}}")],
     )
     used = panels.curves(
         "Grid intensity in use, by zone, source and quality",
-        "The last 24 hours: the intensity that a span ending now gets, of each zone wanted in the last hours. A change "
-        "of quality to stale, profile or annual means that the live source fails: run carbonspan doctor. Empty without "
-        "a live source.",
+        "The last 24 hours: the intensity that a span ending now gets, of each zone that spans needed in the last "
+        "hours. A change of quality to stale, profile or annual means that the live source fails: run carbonspan "
+        "doctor. Empty without a live source.",
         look.INTENSITY,
         [Query(in_use, "{{carbon_intensity_zone}}: {{carbon_intensity_source}}, {{carbon_intensity_quality}}")],
         empty="No live grid source is configured: spans get the yearly tables",
@@ -60,7 +60,7 @@ def grid() -> list[AnyPanel]:
         panels.rows(
             "Sources and quality now",
             "Each zone's intensity, where it comes from and how well it is known, and how long ago it was fetched. "
-            "Older than two hours: the source fails. No age: a table answers.",
+            "Older than two hours: the source is failing. No age: a table is used.",
             [Column(in_use, "g/kWh", look.INTENSITY), Column(age, "Age", look.DURATION)],
             sort_by="g/kWh",
             width=12,
@@ -68,9 +68,9 @@ def grid() -> list[AnyPanel]:
             empty="No live grid source is configured: spans get the yearly tables",
         ),
         panels.curves(
-            "Requests to live sources, by what came of them",
-            "One an hour and zone for all processes of a host. Anything but ok for long means that figures grow "
-            "stale: carbonspan doctor says which source and why.",
+            "Requests to live sources, by outcome",
+            "One per hour and zone for all processes of a host. Anything but ok for long means that figures get "
+            "stale: carbonspan doctor shows which source fails, and why.",
             look.COUNT,
             [
                 Query(
@@ -109,8 +109,8 @@ def caching() -> list[AnyPanel]:
         ),
         panels.curves(
             "Tokens per request, by type",
-            "What a request consumes: fresh and cached input, output, reasoning. Output and reasoning cost most: "
-            "shorter answers and less thinking are the first levers; cached input costs far less.",
+            "What a request consumes: fresh and cached input, output, reasoning. Output and reasoning emit most: "
+            "shorter answers and less reasoning help first; cached input emits far less.",
             look.TOKENS,
             [
                 Query(
@@ -151,8 +151,9 @@ def sure() -> list[AnyPanel]:
         ),
         panels.curves(
             "Requests by evidence grade",
-            "A measured by you, B measured on open weights, C from the law fitted on open weights, D a closed model of "
-            "guessed size, E the default of a class. A growing E is a new model that carbonspan does not know yet.",
+            "A measured by you, B measured on open weights, C from the scaling law fitted on open weights, D a "
+            "closed model of guessed size, E the default of a class. A growing E is a new model that carbonspan does "
+            "not know yet.",
             look.SHARE,
             [
                 Query(
@@ -166,9 +167,9 @@ def sure() -> list[AnyPanel]:
         ),
         panels.curves(
             "Spans by outcome",
-            "LLM spans a second by what became of them. Only enriched, unknown_model and container_usage carry grams; "
-            "container, duplicate and cached are there so that nothing counts twice. no_usage or invalid_usage: the "
-            "instrumentation writes no token counts. error: see the log.",
+            "LLM spans a second by their outcome. Only enriched, unknown_model and container_usage carry grams; "
+            "container, duplicate and cached are not counted, so that nothing is counted twice. no_usage or "
+            "invalid_usage: the instrumentation writes no usable token counts. error: see the log.",
             look.SPANS_PER_SECOND,
             [Query(total(promql.SPANS, PROCESS, "carbonspan_outcome"), "{{carbonspan_outcome}}")],
             width=8,
@@ -176,8 +177,9 @@ def sure() -> list[AnyPanel]:
         ),
         panels.bars(
             "Requests by basis",
-            "Counted requests by what their grid intensity counts. More than one bar: this dashboard shows the chosen "
-            "basis alone, and the rest is not in its totals. See docs/how-to/grid.md on how to have one basis.",
+            "Counted requests by what their grid intensity includes. More than one bar: this dashboard shows only "
+            "the selected basis, and the rest is not in its totals. docs/how-to/grid.md explains how to have one "
+            "basis.",
             look.COUNT,
             [Query(growth(promql.REQUESTS, promql.ANY_BASIS, "carbon_intensity_basis"), "{{carbon_intensity_basis}}")],
             width=24,
@@ -193,9 +195,9 @@ def totals() -> list[AnyPanel]:
     return [
         panels.rows(
             "Totals by environment and service",
-            "All that each environment and service used in the selected range, in the chosen basis: carbon (estimate) "
-            "with its bounds, energy at the facility, water, the share of making the hardware, cost. The bounds are "
-            "added up as they are, which is the widest they can be.",
+            "All that each environment and service used in the selected range, in the selected basis: carbon "
+            "(estimate) with its bounds, energy at the facility, water, the share of making the hardware, cost. The "
+            "bounds are simply added up, which makes them as wide as they can be.",
             [
                 Column(growth(promql.REQUESTS, REQUESTS, env), "Requests", look.COUNT),
                 Column(growth(promql.EMISSIONS_SUM, REQUESTS, env), "Carbon", look.GRAMS, bar=True),
@@ -214,7 +216,7 @@ def totals() -> list[AnyPanel]:
         panels.curves(
             "Energy per request",
             "Watt-hours at the facility (IT times PUE) per request, by model: independent of the grid. When carbon "
-            "moves and this does not, the grid did it.",
+            "moves and this does not, the cause is the grid.",
             look.WATT_HOURS,
             [
                 Query(
@@ -226,7 +228,7 @@ def totals() -> list[AnyPanel]:
         panels.curves(
             "Water per request",
             "Litres consumed per request, on the site and at the power stations, by region (estimate). Regions with "
-            "evaporative cooling or thermal power lie higher.",
+            "evaporative cooling or thermal power are higher.",
             look.LITRES,
             [Query(per_request(promql.WATER, REQUESTS, "carbon_region_name"), "{{carbon_region_name}}")],
         ),
@@ -238,9 +240,9 @@ def dirtiest() -> list[AnyPanel]:
     return [
         panels.curves(
             "Carbon of single requests, with exemplars",
-            "Median, 95th and 99th percentile of the grams of CO2e of single requests; each dot is one request: click "
-            "it for its trace. A 99th percentile far off the median: few requests carry much of the whole; traces "
-            "show why. Dots need exemplars stored, and the link set in the data source.",
+            "Median, 95th and 99th percentile of the grams of CO2e of single requests; each point is one request: "
+            "click it for its trace. A 99th percentile far above the median: a few requests emit much of the total; "
+            "their traces show why. Points need stored exemplars, and the link in the data source.",
             look.GRAMS,
             [
                 Query(quantile(0.99, promql.EMISSIONS, REQUESTS), "p99", exemplar=True),
@@ -251,9 +253,9 @@ def dirtiest() -> list[AnyPanel]:
         ),
         trace_panels.traces(
             "Traces of the dirtiest requests",
-            "Spans from the limit above on (Dirty from: the 95th percentile, or what you type): open one for its "
-            "prompt, its agent and its retries. Tempo returns the first 50 that it finds: raise the limit until fewer "
-            "come.",
+            "Spans with at least the grams selected above (Dirty from: the 95th percentile, or a number you type): "
+            "open one for its prompt, its agent and its retries. Tempo returns the first 50 that it finds: raise the "
+            "limit until there are fewer.",
             "{ " + look.SPANS_OF_REQUESTS + " && span.carbon.emissions.grams >= $dirty_from }"
             " | select(span.carbon.emissions.grams, span.gen_ai.request.model, span.carbon.region.name)",
             sort_by="carbon.emissions.grams",

@@ -63,7 +63,7 @@ _MEASURES = (
     _Measure(
         "Cost per request",
         look.DOLLARS,
-        "US dollars per request, short where a model has no price",
+        "US dollars per request, too low where a model has no price",
         _ratio_of(promql.COST),
         needs="priced traffic",
     ),
@@ -84,7 +84,7 @@ def dashboard() -> Dashboard:
         RELEASES,
         "Release comparison",
         "Two versions or two variants of a feature flag side by side: carbon, p95, cost and tokens per request, and "
-        "B over A. The unknowns of the estimate stand on both sides: the ratio is far surer than either figure.",
+        "B over A. Both sides share the unknowns of the estimate: the ratio is far more certain than either figure.",
         [
             variables.data_source("prometheus", "Prometheus data source"),
             variables.service(),
@@ -117,7 +117,7 @@ def _ratio(measure: _Measure, width: int) -> AnyPanel:
     panel = panels.figure(
         f"{measure.name}, B over A",
         f"{measure.description}: $b over $a, over the selected range. 1 is no change, 1.2 is 20 % more. Above 1.1: "
-        "look below which model or agent it comes from before you go on with the release.",
+        "see below which model or agent it comes from before you continue the release.",
         look.TIMES,
         [Query(b_over_a)],
         width=width,
@@ -131,8 +131,8 @@ def _both(measure: _Measure, width: int) -> AnyPanel:
     sides = {"A": "$a", "B": "$b"}
     return panels.figure(
         f"{measure.name}, A and B",
-        f"{measure.description}, of each side, over the selected range. Read the bounds on the carbon overview before "
-        "you quote one of them; the ratio above is the surer figure.",
+        f"{measure.description}, of each side, over the selected range. Look at the bounds on the carbon overview "
+        "before you quote either; the ratio above is more certain.",
         measure.unit,
         [Query(measure.expr(_SIDES[side], "", RANGE), f"{side}: {name}") for side, name in sides.items()],
         width=width,
@@ -143,8 +143,8 @@ def _both(measure: _Measure, width: int) -> AnyPanel:
 def _curves(measure: _Measure) -> AnyPanel:
     return panels.curves(
         f"{measure.name} over time",
-        f"{measure.description}, of both sides. A gap between the curves that stays is the design; one that opens "
-        "at an hour is traffic, the grid or the provider.",
+        f"{measure.description}, of both sides. A lasting gap between the curves comes from the design; one that "
+        "opens at a certain hour comes from traffic, the grid or the provider.",
         measure.unit,
         [Query(measure.expr(_SIDES[side], "", STEP), f"{side}: ${side.lower()}") for side in ("A", "B")],
     )
@@ -162,8 +162,9 @@ def _table(label: str, word: str) -> AnyPanel:
         ]
     panel = panels.rows(
         f"By {word}: A, B and the ratio",
-        f"Requests, and carbon, p95 and cost per request of each {word} on both sides. When the ratios of the rows are "
-        "near 1 and the whole is not, traffic moved between rows; else the rows with a high ratio are what changed.",
+        f"Requests, and carbon, p95 and cost per request of each {word} on both sides. When the ratios of the rows "
+        "are near 1 but the total is not, traffic moved between rows; otherwise the rows with a high ratio are what "
+        "changed.",
         columns,
         sort_by="Requests B",
         width=24,
@@ -194,25 +195,25 @@ def _fair() -> list[AnyPanel]:
     ]
     return [
         panels.curves(
-            "Requests a second, A and B",
-            "Traffic of both sides. A side with few requests, or one that took over at another hour of the day, is no "
-            "fair comparison: choose a range in which both ran.",
+            "Requests per second, A and B",
+            "Traffic of both sides. A side with few requests, or one that took over at another hour of the day, is "
+            "not a fair comparison: select a range in which both ran.",
             look.PER_SECOND,
             rate,
             width=8,
         ),
         panels.curves(
             "Grid intensity met, A and B",
-            "Grams of CO2e per kWh that each side's requests met. When these differ, a part of the difference in "
-            "carbon is the grid's and not the design's: compare the energy per request, or a range with both.",
+            "Grams of CO2e per kWh that each side's requests met. When these differ, part of the difference in "
+            "carbon comes from the grid, not from the design: compare the energy per request, or a range with both.",
             look.INTENSITY,
             grid,
             width=8,
         ),
         panels.bars(
             "Tokens per request by type, A and B",
-            "Fresh and cached input, output and reasoning per request on both sides. Output and reasoning cost most: a "
-            "side that is dirtier by them has longer answers; one by fresh input lost its cache.",
+            "Fresh and cached input, output and reasoning per request on both sides. Output and reasoning emit most: "
+            "a side with more of them has longer answers; a side with more fresh input lost its cache.",
             look.TOKENS,
             tokens,
             width=8,

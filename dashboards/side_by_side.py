@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dashboards.look import AnyPanel
 
 ADVICE = (
-    "Compare rows, and do not quote one: the bounds of a single figure are wide, but the same unknowns stand in every "
-    "row. A row with few requests says little. Cost is short where a model has no price."
+    "Compare rows, and do not quote a single one: the bounds of one figure are wide, but all rows share the same "
+    "unknowns. A row with few requests says little. Cost is too low where a model has no price."
 )
 
 _ATTRIBUTES = {"gen_ai_request_model": "gen_ai.request.model", "carbon_region_name": "carbon.region.name"}

@@ -19,7 +19,7 @@ _REQUESTS = f"{SPANS_OF_REQUESTS} && ($where)"
 _FLAG = 'span."$flag_attribute"'
 _COHORT = 'span."$cohort_attribute"'
 _GRAMS = "span.carbon.emissions.grams"
-_SAMPLED = "What sampling left out is missing here: for totals read the carbon overview, whose metrics are not sampled."
+_SAMPLED = "Spans that were not sampled are missing: for totals see the carbon overview, whose metrics are not sampled."
 
 
 def dashboard() -> Dashboard:
@@ -28,7 +28,7 @@ def dashboard() -> Dashboard:
         TRACES,
         "Carbon in traces",
         "Carbon by flag and cohort from the spans themselves (TraceQL, Tempo 2.8 or newer), and the traces of the "
-        "dirtiest requests and tasks. Estimates; and only of the traces that sampling kept.",
+        "dirtiest requests and tasks. Estimates, and only for the traces that sampling kept.",
         [
             variables.data_source("tempo", "Tempo data source"),
             variables.data_source("prometheus", "Prometheus data source"),
@@ -46,7 +46,7 @@ def dashboard() -> Dashboard:
     layout.row("By feature flag: $flag_attribute", _by(_FLAG, "variant"))
     layout.row("By cohort: $cohort_attribute", _by(_COHORT, "cohort"))
     layout.row("Requests and tasks", _dirtiest())
-    layout.row("What to look at when a figure is doubted", _doubted())
+    layout.row("When a figure is in doubt", _doubted())
     return made
 
 
@@ -55,7 +55,7 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
     return [
         trace_panels.trace_curves(
             f"Carbon of the traced requests by {word}",
-            f"Grams of CO2e (estimate) of the kept spans in each step, by {word}. The {word} on top carries the most: "
+            f"Grams of CO2e (estimate) of the kept spans in each step, by {word}. The {word} on top emits the most: "
             f"look at its requests below. {_SAMPLED}",
             look.GRAMS,
             f"{requests} | sum_over_time({_GRAMS}) by ({attribute})",
@@ -63,16 +63,16 @@ def _by(attribute: str, word: str) -> list[AnyPanel]:
         ),
         trace_panels.trace_curves(
             f"Mean carbon of a traced request by {word}",
-            f"Grams of CO2e per request (estimate), by {word}: the lower curve is the cleaner design, at equal work. "
-            "Tail sampling that prefers dirty traces lifts it: compare only what is sampled alike.",
+            f"Grams of CO2e per request (estimate), by {word}: the lower curve is the cleaner design, for the same "
+            "work. Tail sampling that prefers dirty traces raises it: compare only what is sampled in the same way.",
             look.GRAMS,
             f"{requests} | avg_over_time({_GRAMS}) by ({attribute})",
             width=8,
         ),
         trace_panels.trace_curves(
             f"p95 carbon of a traced request by {word}",
-            f"95 % of the requests of each {word} emit no more (estimate, grams of CO2e). Far above the mean: few "
-            "requests are much heavier than the rest, and worth a look at their traces.",
+            f"95 % of the requests of each {word} emit no more (estimate, grams of CO2e). Far above the mean: a few "
+            "requests are much heavier than the rest; look at their traces.",
             look.GRAMS,
             f"{requests} | quantile_over_time({_GRAMS}, 0.95) by ({attribute})",
             width=8,
@@ -85,16 +85,17 @@ def _dirtiest() -> list[AnyPanel]:
     return [
         trace_panels.traces(
             "The dirtiest requests",
-            "Spans from the limit above on (Dirty from: the 95th percentile, or what you type), with model, region and "
-            "output: open one for its prompt and its retries. Tempo returns the first 50 that it finds: raise the "
-            "limit until fewer come.",
+            "Spans with at least the grams selected above (Dirty from: the 95th percentile, or a number you type), "
+            "with model, region and output: open one for its prompt and its retries. Tempo returns the first 50 that "
+            "it finds: raise the limit until there are fewer.",
             f"{{ {_REQUESTS} && {_GRAMS} >= $dirty_from }} | select({what}, {_FLAG}, {_COHORT})",
             sort_by="carbon.emissions.grams",
         ),
         trace_panels.traces(
-            "Tasks, by what all their requests emit",
-            "Local roots with the sum over all their requests (carbon.task.emissions.grams, for display: never add it "
-            "to that of requests). Many inferences for one task: a loop, retries, or an agent that asks too often.",
+            "Tasks, by the emissions of all their requests",
+            "Local roots with the sum over all their requests (carbon.task.emissions.grams, for display: never add "
+            "it to that of requests). Many inferences for one task: a loop, retries, or an agent that makes too many "
+            "calls.",
             '{ resource.service.name =~ "$service" && resource.deployment.environment.name =~ "$environment"'
             " && span.carbon.task.emissions.grams > 0 && ($where) }"
             " | select(span.carbon.task.emissions.grams, span.carbon.task.energy.wh, span.carbon.task.inferences)",
@@ -106,7 +107,7 @@ def _dirtiest() -> list[AnyPanel]:
 def _doubted() -> list[AnyPanel]:
     return [
         trace_panels.traces(
-            "Requests to models that are not known",
+            "Requests to unknown models",
             "Spans that got the default of a class (evidence grade E), with the model they named. Add the model's "
             "coefficients yourself, or update carbonspan: until then their bounds are wide.",
             f'{{ {_REQUESTS} && span.carbon.model.evidence = "E" }}'
@@ -116,8 +117,9 @@ def _doubted() -> list[AnyPanel]:
         ),
         trace_panels.traces(
             "Spans that are not counted, and why",
-            "Agents and chains (container) that repeat what their children say, second spans of one call (duplicate), "
-            "answers from a response cache (cached): they carry no grams, so that a sum over spans is right.",
+            "Agents and chains (container) that repeat what their children report, second spans of one call "
+            "(duplicate), answers from a response cache (cached): they carry no grams, so that sums over spans are "
+            "right.",
             '{ resource.service.name =~ "$service" && span.carbon.role != "" } '
             "| select(span.carbon.role, span.carbon.task.emissions.grams)",
             width=12,

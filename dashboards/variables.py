@@ -37,7 +37,7 @@ def values(name: str, label: str, description: str, query: str) -> builders.Quer
 
 
 def one(name: str, label: str, description: str, query: str, *, regex: str = "") -> builders.QueryVariable:
-    """Return a choice of exactly one value: the first in order, unless chosen otherwise."""
+    """Return a choice of exactly one value: the first in order by default."""
     variable = _query(name, label, description, query)
     if regex:
         variable.regex(regex)
@@ -48,7 +48,7 @@ def filters(source: dashboard.DataSourceRef) -> builders.AdHocVariable:
     """Return free filters on any other label: Grafana adds them to each query of the data source."""
     variable = builders.AdHocVariable("filters")
     variable.label("More filters")
-    variable.description("Any other label, as carbon_model_tier or carbon_agent_name: added to every query.")
+    variable.description("Any other label, such as carbon_model_tier or carbon_agent_name: added to every query.")
     variable.datasource(source)
     return variable
 
@@ -76,8 +76,8 @@ def export_interval() -> builders.CustomVariable:
     variable = builders.CustomVariable("export_interval")
     variable.label("Export interval")
     variable.description(
-        "How often the applications export metrics (OTEL_METRIC_EXPORT_INTERVAL, 60 s unless set). Curves take windows "
-        "four times as long: choose too little, and they have holes."
+        "How often the applications export metrics (OTEL_METRIC_EXPORT_INTERVAL, 60 s unless set). The windows of "
+        "curves are four times as long: if it is too short, curves have gaps."
     )
     variable.values("10s,15s,30s,1m,2m,5m")
     variable.current(dashboard.VariableOption(text="1m", value="1m"))
@@ -87,7 +87,7 @@ def export_interval() -> builders.CustomVariable:
 def basis() -> builders.QueryVariable:
     """Return the choice of the one basis whose figures are shown: two never belong in one sum."""
     query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, carbon_intensity_basis)"
-    description = "What the grid intensity counts. Only requests of this basis are shown: two never belong in one sum."
+    description = "What the grid intensity includes. Only requests of this basis are shown: two must never be added."
     variable = one("basis", "Basis", description, query)
     variable.current(dashboard.VariableOption(text="life-cycle", value="life-cycle"))
     return variable
@@ -96,8 +96,8 @@ def basis() -> builders.QueryVariable:
 def flag() -> builders.QueryVariable:
     """Return the choice of the feature flag, as a label's name; the model stands in where there is no flag."""
     description = (
-        "The feature flag to compare by, as the name of its label (CARBONSPAN_FLAGS). Where no flag is configured the "
-        "model takes its place."
+        "The feature flag to compare by, as the name of its label (CARBONSPAN_FLAGS). Where no flag is configured "
+        "the model is used."
     )
     regex = "/^(carbon_flag_.+|gen_ai_request_model)$/"
     return one("flag", "Flag", description, f"label_names({promql.REQUESTS})", regex=regex)
@@ -106,14 +106,14 @@ def flag() -> builders.QueryVariable:
 def variant() -> builders.QueryVariable:
     """Return the choice of the flag's variants."""
     query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, $flag)"
-    return values("variant", "Variant", "Variants of the flag; the whole dashboard shows these alone", query)
+    return values("variant", "Variant", "Variants of the flag; the whole dashboard shows only these", query)
 
 
 def cohort() -> builders.QueryVariable:
     """Return the choice of the cohort, as a label's name; the agent stands in where there is no cohort."""
     description = (
         "The cohort to compare by, as the name of its label (CARBONSPAN_COHORTS). Where none is configured the agent "
-        "takes its place."
+        "is used."
     )
     regex = f"/^((?!(?:{NOT_A_COHORT})$).+|carbon_agent_name)$/"
     return one("cohort", "Cohort", description, f"label_names({promql.REQUESTS})", regex=regex)
@@ -122,7 +122,7 @@ def cohort() -> builders.QueryVariable:
 def group() -> builders.QueryVariable:
     """Return the choice of the cohort's values."""
     query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, $cohort)"
-    return values("group", "Cohort value", "Values of the cohort; the whole dashboard shows these alone", query)
+    return values("group", "Cohort value", "Values of the cohort; the whole dashboard shows only these", query)
 
 
 def compared_by() -> builders.QueryVariable:
@@ -152,7 +152,7 @@ def flag_attribute() -> builders.QueryVariable:
     variable = one(
         "flag_attribute",
         "Flag",
-        "The feature flag to compare by, as the name of its attribute. Without any, the model takes its place.",
+        "The feature flag to compare by, as the name of its attribute. Where there is none the model is used.",
         "",
         regex=r"/^(?:span[.])?(carbon[.]flag[.].+|gen_ai[.]request[.]model)$/",
     )
@@ -177,7 +177,7 @@ def where() -> builders.TextBoxVariable:
     return _typed(
         "where",
         "Where",
-        'One more condition in TraceQL, as span.user.cohort = "enterprise". true: no condition.',
+        'One more condition in TraceQL, such as span.user.cohort = "enterprise". true: no condition.',
         "true",
     )
 

@@ -23,7 +23,7 @@ VALUES = {
     "where": 'span.user.cohort = "free" || true',
 }
 # The demo's models are all known: what asks for class defaults (E) is shown with closed models of guessed size (D).
-NOT_IN_THE_DEMO = {"Requests to models that are not known": ('"E"', '"D"')}
+NOT_IN_THE_DEMO = {"Requests to unknown models": ('"E"', '"D"')}
 
 TRACEQL = [e for path in files() for e in expressions(path, VALUES) if e.language == "traceql"]
 
