@@ -1,8 +1,8 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Spans joined to their own hour of the grid: run it, and see two calls of one day differ by the hour alone.
+"""Spans joined to their own hour of the grid: run it, and see two calls of one day differ only by the hour.
 
-The hours come from a CSV file, so that no key and no network is needed. With `grid=["uk"]` in place of the file they
+The hours come from a CSV file, so that no key and no network is needed. With `grid=["uk"]` instead of the file they
 come from the Carbon Intensity API of Great Britain, in the background.
 """
 

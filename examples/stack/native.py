@@ -345,13 +345,13 @@ def _serve(stack: Stack, minutes: str | None) -> None:
         f"Prometheus   {stack.prometheus_url}/api/v1/query?query=carbon_request_emissions_grams_count\n"
         f"Jaeger       {stack.jaeger_url}/api/traces?service=research-agent\n"
         "Grafana      dashboards/*.json, imported into one of your own: docs/how-to/dashboards.md\n"
-        "traffic goes on until you interrupt it (Ctrl-C)",
+        "traffic runs until you interrupt it (Ctrl-C)",
         flush=True,
     )
     command = [sys.executable, str(HERE / "traffic.py"), "--endpoint", stack.otlp_http_url]
     if minutes:
         command += ["--minutes", minutes]
-    # Interrupted by us alone, once, so that it can send what is left.
+    # Interrupted only by this program, and once, so that it can send what is left.
     traffic = Guarded(subprocess.Popen(command, start_new_session=True))  # noqa: S603 - this folder's own script
     try:
         if traffic.process.wait():

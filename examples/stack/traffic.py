@@ -5,7 +5,7 @@
     python traffic.py --endpoint http://localhost:4318 --minutes 10
 
 What a release may change is an option (`--swap`, `--region`, `--no-cache`, `--release`), so that a worse design can be
-tried and seen on the boards. No key and no network: the models are played by a server on loopback.
+tried and seen on the dashboards. No key and no network: the models are played by a server on loopback.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def test_the_native_stack_leaves_nothing_running(
         ports = []
         for line in native.stdout:
             ports += re.findall(r"http://127.0.0.1:(\d+)", line)
-            if "traffic goes on" in line:
+            if "traffic runs until" in line:
                 break
         assert len(ports) == len({"OTLP", "Prometheus", "Jaeger"})
         assert all(listens(port) for port in ports)
