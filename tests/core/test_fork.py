@@ -11,7 +11,7 @@ import weakref
 import pytest
 
 from carbonspan.core import _fork
-from carbonspan.core._fork import renew_in_child
+from carbonspan.core._fork import hold_over_fork, renew_in_child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 
@@ -51,6 +51,19 @@ def test_methods_and_functions_are_called_in_the_child_in_their_order_and_not_in
     finally:
         _fork._renewals.popitem()  # a function would stay
     del first, second
+
+
+def test_what_is_held_over_a_fork_is_given_back_in_parent_and_child_before_renewals() -> None:
+    notes: list[str] = []
+    hold_over_fork(lambda: notes.append("take 1"), lambda: notes.append("give back 1"))
+    hold_over_fork(lambda: notes.append("take 2"), lambda: notes.append("give back 2"))
+    noted = Noted("renewed", notes)
+    held = ["take 1", "take 2", "give back 2", "give back 1"]
+    try:
+        assert _in_child(notes).split(",") == [*held, noted.name]
+        assert notes == held
+    finally:
+        del _fork._holds[-2:]
 
 
 def test_an_object_is_not_kept_alive_and_leaves_nothing_behind() -> None:

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Renews state in a forked child: locks that another thread of the parent held, and what is the parent's to report."""
+"""The one place that knows of forks: what is renewed in a child, and what is held while one is made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # In the order in which they came; a method goes with its object.
 _renewals: dict[Callable[[], Callable[[], None] | None], None] = {}
 
+_holds: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
 
 def renew_in_child(renewal: Callable[[], None]) -> None:
     """Have a function, or a method for as long as its object lives, called in every child forked from now on.
@@ -28,7 +30,26 @@ def renew_in_child(renewal: Callable[[], None]) -> None:
         _renewals[lambda: renewal] = None
 
 
+def hold_over_fork(take: Callable[[], None], give_back: Callable[[], None]) -> None:
+    """Have `take` called before each fork, and `give_back` after it: in the parent, and in the child before renewals.
+
+    What was taken last is given back first. Neither may raise; `take` may wait, but not for long.
+    """
+    _holds.append((take, give_back))
+
+
+def _take_all() -> None:
+    for take, _ in _holds:
+        take()
+
+
+def _give_back_all() -> None:
+    for _, give_back in reversed(_holds):
+        give_back()
+
+
 def _renew_all() -> None:
+    _give_back_all()
     for found in tuple(_renewals):
         renewal = found()
         if renewal is not None:
@@ -37,4 +58,4 @@ def _renew_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     # Once for all: what is registered there is never let go, however many processors an application makes.
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(before=_take_all, after_in_parent=_give_back_all, after_in_child=_renew_all)
