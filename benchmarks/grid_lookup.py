@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a span pays for the intensity of its hour: alone, with 200 zones, with 8 threads, while hours come in."""
+"""What a span pays for the intensity of its hour: with one zone, with 200, with 8 threads, while hours come in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from datetime import datetime, timezone
 from carbonspan.core._hours import NS_PER_HOUR, hour_start
 from carbonspan.core.values import Basis, Place, Quality
 from carbonspan.grid import HourStore, HourValue, Resolver
-from carbonspan.live._chosen import made
 from carbonspan.live._live import LiveGrid
+from carbonspan.live._selection import make_sources
+from carbonspan.site import parse_region
 
 LOOKUPS, REPEATS, ZONES, THREADS = 20_000, 30, 200, 8
 NOW_NS = time.time_ns()
@@ -27,9 +28,8 @@ def function(*_: object) -> list[object]:
 
 def filled(zones: int) -> tuple[HourStore, Resolver]:
     """Return a store with a day of hours for so many zones, the present one estimated, so that each miss is a want."""
-    grid = LiveGrid(made([function], {}, {}))
-    for refresher in grid._refreshers:  # noqa: SLF001 - the span's side alone: no thread of ours runs beside it
-        refresher._start = lambda: None  # type: ignore[method-assign]  # noqa: SLF001
+    # Only the span's side: no thread that fetches runs beside it.
+    grid = LiveGrid(make_sources([function], {}, {}), place_of=parse_region, threaded=False)
     put(grid.store, range(zones), 100.0)
     return grid.store, Resolver(grid.store, sources=["function"], want=grid.want)
 

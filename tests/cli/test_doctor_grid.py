@@ -18,10 +18,9 @@ from carbonspan.cli import _probe as probe
 from carbonspan.cli._app import app
 from carbonspan.core.values import Basis
 from carbonspan.grid import Capabilities
-from carbonspan.live._chosen import Chosen
+from carbonspan.live._selection import SelectedSource
 from carbonspan.live.cache._cache import HourCache, Key
-from carbonspan.live.cache._file import SCHEMA
-from carbonspan.live.cache._state import state_of
+from carbonspan.live.cache._file import SCHEMA, state_of
 from carbonspan.live.sources._function import FunctionSource
 from tests.live.sources.faults import FaultServer, answer, never, too_many, unused_port
 from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
@@ -114,14 +113,14 @@ def test_a_source_that_hangs_has_its_time() -> None:
     sources: list[GridSource] = []
     with FaultServer(never()) as server:
         sources.append(SPEAKER["energy_charts"].make(url=server.url, timeout_s=60))
-        chosen = [Chosen(source, source.name, shared=True, owned=False) for source in sources]
+        chosen = [SelectedSource(source, source.name, shared=True, owned=False) for source in sources]
         (row,) = probe._probed(chosen, ["DE"], [Basis.LIFE_CYCLE], 0.2)
     assert row["state"] == "no answer"
     assert row["message"] == "energy_charts: no answer within 0.2 s"
 
 
 def row_of(source: Any, *, owned: bool = False) -> dict[str, Any]:
-    return probe._row(Chosen(source, source.name, shared=True, owned=owned), ["DE"], [Basis.LIFE_CYCLE])
+    return probe._row(SelectedSource(source, source.name, shared=True, owned=owned), ["DE"], [Basis.LIFE_CYCLE])
 
 
 def test_a_source_without_hours_of_now_and_one_of_another_basis() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from carbonspan.cli import _curve as curve, _hours as hours
 from carbonspan.cli._app import app
-from carbonspan.live import _live as live
+from carbonspan.live._live import open_grids
 from tests.live.sources.faults import FaultServer, answer, never, unused_port
 from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
@@ -36,7 +36,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     yield
-    assert not live._open  # every command gives its grid back
+    assert open_grids() == ()  # every command gives its grid back
 
 
 def swing(moment: datetime) -> float:

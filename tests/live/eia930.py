@@ -11,7 +11,7 @@ from pathlib import Path
 
 from carbonspan.core._hours import hour_index
 
-FOLDER = Path(__file__).parents[2] / "data" / "grid" / "eia930_2022_hourly"
+FOLDER = Path(__file__).parents[1] / "data" / "grid" / "eia930_2022_hourly"
 ZONES = {
     "AZPS": "US-SW-AZPS",
     "BPAT": "US-NW-BPAT",

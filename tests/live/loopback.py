@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pytest
 from typing_extensions import Self
 
 from carbonspan.core._hours import hour_index, hour_start
@@ -20,9 +21,10 @@ from carbonspan.core.values import Basis, Quality
 from carbonspan.grid import Capabilities, HourValue
 from carbonspan.grid.source import BadAnswer, NotCovered, RateLimited, Unauthorised, Unavailable
 from carbonspan.live._clock import Clock
+from carbonspan.live._live import open_grids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Hours = dict[int, tuple[float, str]]  # hour since 1970 -> g/kWh, quality
 WAIT_S = 60.0  # for what must come: generous, because a machine may be slow
@@ -117,17 +119,17 @@ class LoopbackSource:
         self.name = name
         self._port = port
         self._basis = basis
-        self._zones = frozenset(zones)
+        self.zones = frozenset(zones)
         self._forecast_hours = forecast_hours
         self._history_hours = history_hours
         self._timeout_s = timeout_s
         self.closed = 0
 
     def serves(self, zone: str, basis: Basis) -> bool:
-        return basis is self._basis and (not self._zones or zone in self._zones)
+        return basis is self._basis and (not self.zones or zone in self.zones)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(self._zones, frozenset({self._basis}), self._forecast_hours, self._history_hours)
+        return Capabilities(self.zones, frozenset({self._basis}), self._forecast_hours, self._history_hours)
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:
         return self._get("/history", zone, hour_index(start), hour_index(end) - 1, basis)
@@ -189,7 +191,7 @@ class FakeClock:
         self.monotonic_s += seconds
 
     def suspend(self, seconds: float) -> None:
-        """Let the wall clock go on alone."""
+        """Let only the wall clock go on."""
         self.wall_s += seconds
 
     @property
@@ -203,3 +205,18 @@ class FakeClock:
 
 NOON = datetime(2026, 3, 2, 12, 10, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """Run a `Loopback`."""
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def closed() -> Iterator[None]:
+    """Close the live grids that are open when a test ends."""
+    yield
+    while grids := open_grids():
+        grids[0].close()

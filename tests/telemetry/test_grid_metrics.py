@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,36 +16,25 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from carbonspan import CarbonSpanProcessor
-from carbonspan.core._hours import hour_start
-from carbonspan.core.values import Basis, Quality
-from carbonspan.grid import HourStore, HourValue
+from carbonspan.core.values import Basis
+from carbonspan.grid import HourStore
 from carbonspan.grid.source import GridError
-from carbonspan.live import _live as live
 from carbonspan.live._in_use import Present
+from carbonspan.live._live import open_grids
+from carbonspan.site import parse_region
 from carbonspan.telemetry import GRID_METRICS
 from carbonspan.telemetry._grid_metrics import MAX_ZONES, OUTCOMES, GridMetrics
-from tests.live.loopback import NOON, WAIT_S, FakeClock, Loopback, LoopbackSource
+from tests.live.loopback import WAIT_S, FakeClock, Loopback, LoopbackSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from carbonspan.live._in_use import InUse
 
 REFRESHES, AGE, INTENSITY = (metric.name for metric in GRID_METRICS)
 
 
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    for grid, count in tuple(live._open.values()):
-        for _ in range(count):
-            grid.close()
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 class Meters:
@@ -123,24 +112,6 @@ def test_without_metrics_or_live_sources_there_are_none(server: Loopback) -> Non
     assert meters.read() == {}
 
 
-def test_the_age_counts_from_the_fetching_of_the_hour_in_use_stale_ones_too() -> None:
-    clock, store = FakeClock(NOON), HourStore()
-
-    def put(hour: int, age: timedelta) -> None:
-        fetched = clock.now - age
-        store.put([HourValue("GB", hour_start(hour), 50.0, Basis.DIRECT, Quality.MEASURED, "production", "s", fetched)])
-
-    present = Present(store, ("s",), basis=Basis.DIRECT, basis_strict=True, clock=clock.clock)
-    put(clock.hour - 3, timedelta(hours=2))
-    (used,) = present.of(["GB", "GB"])
-    assert (used.intensity.quality, used.age_s) == (Quality.STALE, 7200.0)
-    put(clock.hour, timedelta(minutes=1))
-    (used,) = present.of(["GB"])
-    assert (used.intensity.quality, used.age_s) == (Quality.MEASURED, 60.0)
-    strict = Present(HourStore(), ("s",), basis=Basis.MARGINAL, basis_strict=True, clock=clock.clock)
-    assert strict.of(["GB"]) == []
-
-
 class Many:
     """A grid with more zones and outcomes than there is room for."""
 
@@ -151,7 +122,9 @@ class Many:
 
     def in_use(self) -> list[InUse]:
         clock = FakeClock(datetime(2026, 3, 2, tzinfo=timezone.utc))
-        present = Present(HourStore(), (), basis=Basis.LIFE_CYCLE, basis_strict=False, clock=clock.clock)
+        present = Present(
+            HourStore(), (), basis=Basis.LIFE_CYCLE, basis_strict=False, clock=clock.clock, place_of=parse_region
+        )
         (used,) = present.of(["GB"])
         return [used._replace(zone=f"zone-{n:04}") for n in range(MAX_ZONES + 50)]
 
@@ -175,8 +148,7 @@ def test_grids_that_were_closed_are_let_go_without_a_reader(server: Loopback) ->
     for _ in range(20):
         meters = Meters()
         one = processor(meters, LoopbackSource(server.port))
-        grid = one._step.road.live
-        assert grid is not None
+        (grid,) = open_grids()
         metrics.watch(grid)
         one.shutdown()
     assert len(metrics._watched.grids) == 1

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from carbonspan.cli import _curve as curve, _hours as hours
-from carbonspan.live._report import TIMEOUT_S
+from carbonspan.live._status import TIMEOUT_S
 from carbonspan.live.sources import NAMES
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from carbonspan.core._hours import NS_PER_HOUR, hour_index, hour_start
 from carbonspan.core._options import Settings
 from carbonspan.estimate._estimator import live_grid, resolver_of
 from carbonspan.grid import STALE_HOURS
-from carbonspan.live._chosen import BUNDLED
+from carbonspan.live.sources import BUNDLED
 from carbonspan.site import parse_region
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _fetch(live: LiveGrid, place: Place, question: Question, problems: list[str]
     problems += report.problems()
     complete = report.complete
     if kind == FORECAST and not report.unserved:
-        ahead = live.foresee(zone, timeout_s)
+        ahead = live.fetch_forecast(zone, timeout_s)
         problems += ahead.problems()
         complete = complete and ahead.complete
     if not complete:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.grid.source import GridError
-from carbonspan.live._chosen import BUNDLED, made
 from carbonspan.live._live import bases
+from carbonspan.live._selection import make_sources
+from carbonspan.live.sources import BUNDLED
 from carbonspan.site import parse_region
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from carbonspan.core._options import Settings
     from carbonspan.core.values import Basis
     from carbonspan.grid.source import Capabilities
-    from carbonspan.live._chosen import Chosen
-    from carbonspan.live.cache._state import CacheState
+    from carbonspan.live._selection import SelectedSource
+    from carbonspan.live.cache._file import CacheState
 
 TIMEOUT_S = 20.0
 """How long all sources together may take: longer than one attempt of a source, shorter than a person's patience."""
@@ -45,7 +46,7 @@ def examine(settings: Settings, *, offline: bool, timeout_s: float = TIMEOUT_S) 
     if settings.grid == (BUNDLED,):
         return {"sources": [], "cache": None, "problems": []}
     problems: list[str] = []
-    chosen = made(settings.grid, settings.grid_options, os.environ, problems.append)
+    chosen = make_sources(settings.grid, settings.grid_options, os.environ, problems.append)
     cache = _cache(settings)
     zones = _zones(settings, cache)
     wanted = bases(settings.basis, strict=settings.basis_strict)
@@ -71,8 +72,7 @@ def _line(row: dict[str, Any]) -> str:
 def _cache(settings: Settings) -> CacheState | None:
     if settings.grid_cache is False:
         return None
-    from carbonspan.live.cache._file import default_path  # noqa: PLC0415 - with sqlite3, for who uses a live source
-    from carbonspan.live.cache._state import state_of  # noqa: PLC0415 - the same
+    from carbonspan.live.cache._file import default_path, state_of  # noqa: PLC0415 - with sqlite3, for live sources
 
     chosen = settings.grid_cache
     return state_of(Path(chosen).expanduser() if isinstance(chosen, str) else default_path())
@@ -112,11 +112,11 @@ def _zones(settings: Settings, cache: CacheState | None) -> list[str]:
 
 
 def _probed(
-    chosen: Sequence[Chosen], zones: Sequence[str], wanted: Sequence[Basis], timeout_s: float
+    chosen: Sequence[SelectedSource], zones: Sequence[str], wanted: Sequence[Basis], timeout_s: float
 ) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
 
-    def probe(item: Chosen) -> None:
+    def probe(item: SelectedSource) -> None:
         rows[item.source.name] = _row(item, zones, wanted)
 
     threads = [threading.Thread(target=probe, args=(item,), name="carbonspan-doctor", daemon=True) for item in chosen]
@@ -132,7 +132,7 @@ def _probed(
     ]
 
 
-def _row(item: Chosen, zones: Sequence[str], wanted: Sequence[Basis]) -> dict[str, Any]:
+def _row(item: SelectedSource, zones: Sequence[str], wanted: Sequence[Basis]) -> dict[str, Any]:
     """Ask one source what it has, and for the last hours of one zone: a list of zones alone does not prove a key."""
     source = item.source
     row: dict[str, Any] = {"source": source.name}
@@ -182,7 +182,9 @@ def _capable(found: Capabilities) -> dict[str, Any]:
     }
 
 
-def _choice(item: Chosen, found: Capabilities, zones: Sequence[str], wanted: Sequence[Basis]) -> tuple[str, Basis]:
+def _choice(
+    item: SelectedSource, found: Capabilities, zones: Sequence[str], wanted: Sequence[Basis]
+) -> tuple[str, Basis]:
     """Return a zone and a basis to ask for, ("", ...) where the source serves none."""
     known = [zone for zone in zones if not found.zones or zone in found.zones]
     for zone in [*known, *sorted(found.zones)]:

@@ -18,7 +18,7 @@ from carbonspan.collector import (
 )
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.estimate._estimator import live_grid, resolver_of
-from carbonspan.live._chosen import BUNDLED
+from carbonspan.live.sources import BUNDLED
 from carbonspan.site._places import tables as place_tables
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from carbonspan.energy._registry import default_registry
-from carbonspan.live.sources import NAMES, spec_of
 from carbonspan.site import parse_region
 
 if TYPE_CHECKING:
@@ -132,15 +131,6 @@ def energy(value: Any) -> str | EnergyModel:
     if callable(getattr(value, "estimate", None)):
         return cast("EnergyModel", value)
     raise ValueError
-
-
-def grid_options(value: Any) -> dict[str, dict[str, Any]]:
-    """Return options by source: a mapping, or JSON."""
-    if isinstance(value, str):
-        value = json.loads(value)
-    if not hasattr(value, "items") or not all(name in NAMES and hasattr(v, "items") for name, v in value.items()):
-        raise ValueError(f"allowed: a mapping of source name to its options; names: {', '.join(NAMES)}")
-    return {spec_of(name).name: dict(options) for name, options in value.items()}
 
 
 def grid_cache(value: Any) -> bool | str:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from carbonspan.core import _option_values as option_values
 from carbonspan.core.values import Basis, Level
-from carbonspan.live._chosen import BUNDLED, parse as sources_in_order
-from carbonspan.live.sources import NAMES
+from carbonspan.live._selection import parse_source_options, parse_sources
+from carbonspan.live.sources import BUNDLED, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid",
         (BUNDLED,),
-        sources_in_order,
+        parse_sources,
         f"bundled; names in order of preference ({', '.join(NAMES)}), such as uk,electricity_maps,bundled; "
         "in code also the path of a file, a function, a GridSource",
         "Live sources of hourly intensity. Without one there is no network: the bundled tables answer. "
@@ -102,7 +102,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid_options",
         {},
-        option_values.grid_options,
+        parse_source_options,
         'a mapping of source name to its options, such as {"electricity_maps": {"token": "..."}}; '
         "in the environment as JSON",
         "Options of the live sources (docs/how-to/grid.md). Keys are better kept in each source's own variable.",

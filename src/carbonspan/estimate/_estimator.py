@@ -19,8 +19,8 @@ from carbonspan.energy._tokens import TokenModel
 from carbonspan.energy.model import CheckedModel
 from carbonspan.estimate import footprint as footprints
 from carbonspan.estimate._plan import Kind, Lanes
-from carbonspan.live._chosen import BUNDLED
-from carbonspan.live._report import NOTHING
+from carbonspan.live._status import NOTHING
+from carbonspan.live.sources import BUNDLED
 from carbonspan.telemetry._contract import marked
 from carbonspan.telemetry._cost import NAMES as COST_NAMES
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from carbonspan.energy.model import EnergyModel
     from carbonspan.estimate.footprint import Footprint
     from carbonspan.live._live import LiveGrid
-    from carbonspan.live._report import GridReport
+    from carbonspan.live._status import GridReport
 
 # Places and hours whose conditions are kept: a process sees tens of places and, when replaying, weeks of hours.
 MAX_CONDITIONS = 4096
@@ -284,6 +284,7 @@ def live_grid(
         settings.grid_cache,
         basis=settings.basis,
         basis_strict=settings.basis_strict,
+        place_of=sites.parse_region,
         start=start,
         # A keyword is the programmer's; a deployment's mistake must not stop an application.
         passed_over=None if settings.origins["grid"] == "keyword" else passed_over,

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MINUTE_S = 60.0
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -18,6 +22,10 @@ class Clock:
 
     wall_s: Callable[[], float] = time.time  # since 1970
     monotonic_s: Callable[[], float] = time.monotonic
+
+    def hour(self) -> int:
+        """Return the present hour since 1970, UTC."""
+        return int(self.wall_s() // HOUR_S)
 
 
 class Moment(NamedTuple):

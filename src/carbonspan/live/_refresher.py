@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the hours of one source fresh, in a thread of its own: a source that hangs holds up no other.
+"""Keeps the hours of one source fresh, in a thread of its own: a source that hangs holds up no other.
 
 What spans want comes in through `want`, which waits for nothing. Everything that touches the network or the file is
 done by the thread; `step` is all it does, and may be called without one.
@@ -17,9 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan.live._asking import Asker, of_day_key
-from carbonspan.live._attempt import HOUR_S
-from carbonspan.live._clock import Clock, Moment
+from carbonspan.live._clock import HOUR_S, Clock, Moment
+from carbonspan.live._fetcher import Fetcher, of_day_key
 from carbonspan.live.cache._cache import Key
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from carbonspan.core.values import Basis
     from carbonspan.grid._store import HourStore
     from carbonspan.grid.source import GridSource
-    from carbonspan.live._attempt import Attempt
+    from carbonspan.live._backoff import Attempt
     from carbonspan.live.cache._cache import Claim, HourCache
 
 _log = logging.getLogger("carbonspan")
@@ -53,8 +52,8 @@ PAST_GAP_S = 1.0  # between requests for the past: there is no hurry
 _SPREAD_S = 5.0  # processes of a host wake up one after the other: the first one asks, the others read
 
 
-class Wants(NamedTuple):
-    """Zones that somebody waits for, and how to tell them that all were looked at."""
+class Waiter(NamedTuple):
+    """Somebody who waits for zones, and what is set when all of them were looked at."""
 
     zones: set[str] | None  # None: all that are wanted
     done: threading.Event
@@ -83,6 +82,7 @@ class Refresher:
         cache: HourCache,
         clock: Clock | None = None,
         owned: bool = False,
+        threaded: bool = True,
     ) -> None:
         """Take the source, and where its hours go.
 
@@ -94,6 +94,7 @@ class Refresher:
             cache: what processes share.
             clock: the time.
             owned: whether to close the source at the end.
+            threaded: whether to start a thread when something is wanted; without it, call `step`.
         """
         self.source = source
         self.origin = origin
@@ -101,11 +102,12 @@ class Refresher:
         self._cache = cache
         self._clock = clock or Clock()
         self._owned = owned
+        self._threaded = threaded
         self._random = random.Random()
-        self._asker = Asker(source, bases, store, cache, self._clock)
+        self._fetcher = Fetcher(source, bases, store, cache, self._clock)
         self._zones: dict[str, _Zone] = {}
-        self._waiting: list[Wants] = []
-        self._queue: queue.SimpleQueue[tuple[str, int] | Wants | None] = queue.SimpleQueue()
+        self._waiters: list[Waiter] = []
+        self._queue: queue.SimpleQueue[tuple[str, int] | Waiter | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._stopped = False
@@ -118,29 +120,33 @@ class Refresher:
             if self._thread is None:
                 self._start()
 
-    def bring(self, zones: Iterable[str] | None) -> threading.Event:
+    def refresh(self, zones: Iterable[str] | None) -> threading.Event:
         """Have these zones looked at now, by default all that are wanted; the event is set when that is done."""
-        wants = Wants(None if zones is None else set(zones), threading.Event())
-        self._queue.put(wants)
+        waiter = Waiter(None if zones is None else set(zones), threading.Event())
+        self._queue.put(waiter)
         self._start()
         if self._stopped:
-            wants.done.set()
-        return wants.done
+            waiter.done.set()
+        return waiter.done
+
+    def is_running(self) -> bool:
+        """Return whether its thread is there."""
+        return self._thread is not None and self._thread.is_alive()
 
     def counts(self) -> Mapping[str, int]:
         """Return how many requests had each outcome."""
-        return self._asker.counts()
+        return self._fetcher.counts()
 
     def attempt(self, key: Key) -> Attempt:
         """Return the last request for a series, of any process."""
         return self._cache.attempt(key)
 
     def series(self) -> tuple[Key, ...]:
-        """Return what is kept fresh."""
+        """Return what is kept fresh: zone and basis."""
         return tuple(zone.key for zone in tuple(self._zones.values()))
 
     def stop(self) -> None:
-        """Tell the thread to end after the request in flight."""
+        """Have the thread end after the request in flight."""
         self._stopped = True
         self._queue.put(None)
         if self._thread is None:
@@ -157,12 +163,14 @@ class Refresher:
         self._thread = None
         self._starting = threading.Lock()
         self._queue = queue.SimpleQueue()
-        self._zones, self._waiting = {}, []
-        self._asker.after_fork()
+        self._zones, self._waiters = {}, []
+        self._fetcher.after_fork()
         self._random.seed()  # or all children of one parent would wake up together
 
     def _start(self) -> None:
-        if self._stopped or self._thread is not None or not self._starting.acquire(blocking=False):
+        if self._stopped or not self._threaded or self._thread is not None:
+            return
+        if not self._starting.acquire(blocking=False):
             return  # somebody else is starting it
         try:
             if self._thread is None:
@@ -180,12 +188,12 @@ class Refresher:
         while not self._stopped and os.getpid() == pid:
             try:
                 with suppress(queue.Empty):
-                    self._take(self._queue.get(timeout=max(0.001, min(wait_s, POLL_S))))
+                    self._receive(self._queue.get(timeout=max(0.001, min(wait_s, POLL_S))))
                 wait_s = self.step()
             except BaseException as error:  # noqa: BLE001, PERF203 - a user's function may raise SystemExit, too
                 _log.warning("carbonspan: grid refresh of %s: %s", self.source.name, type(error).__qualname__)
                 wait_s = POLL_S
-        self._tell()
+        self._notify()
         self._close_source()
 
     def _close_source(self) -> None:
@@ -195,7 +203,7 @@ class Refresher:
     def step(self) -> float:
         """Do all that is due, and return how many seconds it is until something is."""
         while not self._queue.empty():
-            self._take(self._queue.get())
+            self._receive(self._queue.get())
         for name, zone in tuple(self._zones.items()):
             if self._stopped:
                 break
@@ -203,24 +211,24 @@ class Refresher:
                 del self._zones[name]
                 continue
             if not zone.due.left_s(self._clock):
-                self._visit(zone)
+                self._look_at(zone)
             if zone.days and not zone.past_due.left_s(self._clock) and not self._stopped:
-                self._visit_past(zone)
-        self._tell()
+                self._fetch_past(zone)
+        self._notify()
         return min((self._left_s(zone) for zone in self._zones.values()), default=POLL_S)
 
     def _left_s(self, zone: _Zone) -> float:
         left_s = zone.due.left_s(self._clock)
         return min(left_s, zone.past_due.left_s(self._clock)) if zone.days else left_s
 
-    def _take(self, item: tuple[str, int] | Wants | None) -> None:
+    def _receive(self, item: tuple[str, int] | Waiter | None) -> None:
         if item is None:
             return
-        if isinstance(item, Wants):
+        if isinstance(item, Waiter):
             names = set(self._zones) if item.zones is None else item.zones
             for known in filter(None, map(self._zone, names)):
                 known.due = Moment.after(self._clock, 0.0)
-            self._waiting.append(Wants(names, item.done))
+            self._waiters.append(Waiter(names, item.done))
             return
         zone = self._zone(item[0])
         if zone is not None and item[1] != PRESENT and len(zone.days) < MAX_DAYS:
@@ -253,22 +261,22 @@ class Refresher:
             )
             return None
 
-    def _tell(self) -> None:
-        """Tell those who wait, where none of their zones is still due."""
-        for wants in tuple(self._waiting):
-            zones = [self._zones[name] for name in wants.zones or () if name in self._zones]
+    def _notify(self) -> None:
+        """End the wait of those of whose zones none is still due."""
+        for waiter in tuple(self._waiters):
+            zones = [self._zones[name] for name in waiter.zones or () if name in self._zones]
             if self._stopped or all(zone.loaded_s >= 0 and zone.due.left_s(self._clock) > 1.0 for zone in zones):
-                self._waiting.remove(wants)
-                wants.done.set()
+                self._waiters.remove(waiter)
+                waiter.done.set()
 
-    def _visit(self, zone: _Zone) -> None:
+    def _look_at(self, zone: _Zone) -> None:
         if zone.loaded_s < 0:  # first sight: what other processes have fetched, and before them earlier ones
-            self._asker.load_present(zone.key)
+            self._fetcher.load_present(zone.key)
         claim = self._cache.claim(zone.key)
         if claim.holder is None:
             self._follow(zone, claim)
             return
-        attempt = self._asker.present(zone.key, claim)
+        attempt = self._fetcher.present(zone.key, claim)
         zone.loaded_s = attempt.success_s
         zone.due = self._at(attempt.next_s)
 
@@ -278,25 +286,25 @@ class Refresher:
             zone.due = Moment.after(self._clock, claim.wait_s)
             return
         if claim.attempt.success_s > zone.loaded_s:
-            self._asker.load_present(zone.key)
+            self._fetcher.load_present(zone.key)
         zone.loaded_s = claim.attempt.success_s
         zone.due = self._at(claim.attempt.next_s + self._random.uniform(0.0, _SPREAD_S))
 
-    def _visit_past(self, zone: _Zone) -> None:
+    def _fetch_past(self, zone: _Zone) -> None:
         """Ask for the first days in a row that are wanted and not in the file."""
-        reach = self._asker.reach()
+        reach = self._fetcher.reach()
         claims: dict[int, Claim] = {}
         for day in sorted(zone.days):
             if claims and (day != max(claims) + 1 or len(claims) >= DAYS_AT_ONCE):
                 break
-            if (day + 1) * 24 > reach and not self._asker.is_whole(zone.key, day):
+            if (day + 1) * 24 > reach and not self._fetcher.is_whole(zone.key, day):
                 claim = self._cache.claim(of_day_key(zone.key, day))
                 if claim.holder is not None:
                     claims[day] = claim
                 elif claims or claim.wait_s:
                     break  # later; where another process is asking, its answer comes with the file
             zone.days.pop(day)
-        wait_s = self._asker.past(zone.key, claims) if claims else 0.0
+        wait_s = self._fetcher.past(zone.key, claims) if claims else 0.0
         zone.past_due = Moment.after(self._clock, max(wait_s, PAST_GAP_S))
 
     def _at(self, wall_s: float) -> Moment:

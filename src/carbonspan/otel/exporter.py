@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from carbonspan.core._options import Settings, check_environment
 from carbonspan.core._outcome import Outcome
 from carbonspan.counting import Arrivals, handled
-from carbonspan.live._report import TIMEOUT_S
+from carbonspan.live._status import TIMEOUT_S
 from carbonspan.otel._handler import Step
 from carbonspan.otel._writeback import UNLIMITED, fitting
 from carbonspan.telemetry._contract import marked
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from carbonspan.core._options import Options
-    from carbonspan.live._report import GridReport
+    from carbonspan.live._status import GridReport
     from carbonspan.telemetry import Counted
 
 _log = logging.getLogger("carbonspan")

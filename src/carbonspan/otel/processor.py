@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from carbonspan.core._options import Settings
 from carbonspan.core._outcome import Outcome
 from carbonspan.counting import handled, node_of, started
-from carbonspan.live._report import TIMEOUT_S
+from carbonspan.live._status import TIMEOUT_S
 from carbonspan.otel._handler import Step
 from carbonspan.otel._writeback import Path, facts, path, read, replace, write
 from carbonspan.telemetry import marked
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from carbonspan.core._options import Options
-    from carbonspan.live._report import GridReport
+    from carbonspan.live._status import GridReport
     from carbonspan.otel._handler import Settled
     from carbonspan.telemetry import Counted
 

@@ -21,7 +21,7 @@ from carbonspan.live.sources._eco2mix import Eco2Mix
 from carbonspan.live.sources._electricity_maps import ElectricityMaps
 from carbonspan.live.sources._energinet import Energinet
 from carbonspan.live.sources._energy_charts import EnergyCharts
-from carbonspan.live.sources._hourly import floor, now
+from carbonspan.live.sources._rows import floor, now
 from carbonspan.live.sources._uk_carbon_intensity import UkCarbonIntensity
 from carbonspan.live.sources._watttime import WattTime
 from tests.live.sources.faults import Play, Request, answer, by_request

@@ -16,8 +16,8 @@ import trustme
 
 from carbonspan.core.values import Quality
 from carbonspan.grid.source import BadAnswer, GridError, GridSource, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.live.sources import _energy_charts as energy_charts
-from carbonspan.live.sources._hourly import floor, now
+from carbonspan.live.sources._energy_charts import EnergyCharts
+from carbonspan.live.sources._rows import floor, now
 from tests.live.sources.faults import (
     FaultServer,
     Play,
@@ -69,7 +69,7 @@ def steady(moment: datetime) -> float:
 
 @pytest.fixture(params=SPEAKERS, ids=[speaker.name for speaker in SPEAKERS])
 def speaker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Speaker:
-    monkeypatch.setattr(energy_charts, "SPACING_S", 0.0)  # its pace has a test of its own
+    monkeypatch.setattr(EnergyCharts, "spacing_s", 0.0)  # its pace has a test of its own
     found: Speaker = request.param
     return found
 

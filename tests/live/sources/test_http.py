@@ -1,39 +1,25 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""One GET: it ends in JSON or in a `GridError`, in time, in bounds, untraced, and without a word about the key."""
+"""One GET: it ends in JSON or in a `GridError`, in time, in bounds, and without a word about the key."""
 
 from __future__ import annotations
 
 import email.utils
 import gc
 import gzip
-import io
 import logging
 import os
-import socket
-import ssl
 import threading
 import time
-import traceback
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
-import trustme
-from opentelemetry import context
-from opentelemetry.instrumentation.requests import RequestsInstrumentor
-from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from urllib3.response import HTTPResponse
 
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.live.sources._body import MAX_BODY_BYTES, _unpacked
-from carbonspan.live.sources._http import Client, Reply, Timeouts
-from carbonspan.live.sources._pace import Pace, _renew, pace_of
-from carbonspan.live.sources._transport import Deadline, make_session
+from carbonspan.live.sources._http import Client
+from carbonspan.live.sources._options import Timeouts
+from carbonspan.live.sources._reply import MAX_BODY_BYTES, Reply
 from carbonspan.version import __version__
+from tests.live.sources.clients import GOOD, IMPATIENT, TOKEN, ask, client, silent_about_the_key
 from tests.live.sources.faults import (
     FaultServer,
     Play,
@@ -49,39 +35,6 @@ from tests.live.sources.faults import (
     too_many,
     unused_port,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-TOKEN = "planted-1f2e3d4c"  # noqa: S105 - searched for in everything that comes out
-GOOD = {"number": 1}
-QUICK = Timeouts(5.0, 5.0, 60.0)
-IMPATIENT = Timeouts(5.0, 0.2, 1.0)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(answer(GOOD)) as running:
-        yield running
-
-
-def client(server: FaultServer, timeouts: Timeouts = QUICK, **options: Any) -> Client:
-    return Client("test", server.url, timeouts=timeouts, **options)
-
-
-def ask(asked: Client) -> Any:
-    return asked.get("/path", {"zone": "DE"}, headers={"auth-token": TOKEN})
-
-
-def silent_about_the_key(error: BaseException) -> None:
-    seen: BaseException | None = error
-    while seen is not None:
-        text = "".join((str(seen), repr(seen), repr(vars(seen)), *traceback.format_exception(seen)))
-        assert TOKEN not in text
-        assert seen.__cause__ is None
-        seen = seen.__context__
-    assert error.__context__ is None
 
 
 def test_what_is_sent(server: FaultServer) -> None:
@@ -155,23 +108,6 @@ def test_a_deadline_ends_slow_bytes_that_no_read_timeout_would(server: FaultServ
     assert len(server.requests) == 1
 
 
-def test_a_deadline_shuts_down_what_is_watched_and_nothing_else(server: FaultServer) -> None:
-    one, other = socket.socketpair()
-    with one, other:
-        with Deadline(time.monotonic()) as deadline:
-            while not deadline.over:
-                time.sleep(0.01)
-            deadline.watch(None)  # no connection yet
-            deadline.watch(one)  # one that comes too late
-            assert other.recv(1) == b""
-        with Deadline(time.monotonic()) as deadline:
-            closed = socket.socket()
-            closed.close()
-            deadline.watch(closed)
-    with make_session() as session:
-        assert session.get(server.url, timeout=30).json() == GOOD  # a session by itself has no deadline
-
-
 def test_a_server_error_is_asked_again_and_forgotten(server: FaultServer) -> None:
     server.next(answer(b"", status=500), hang_up())
     assert ask(client(server)) == GOOD
@@ -238,57 +174,6 @@ def test_no_connection() -> None:
     silent_about_the_key(caught.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
-    authority = trustme.CA()
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    with FaultServer(answer(GOOD), tls=tls) as server:
-        with pytest.raises(Unavailable, match="certificate") as caught:
-            ask(client(server))
-        silent_about_the_key(caught.value)
-        assert server.requests == []
-
-
-def test_tls_with_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = trustme.CA()
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    bundle = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with FaultServer(answer(GOOD), tls=tls) as server:
-        assert ask(client(server)) == GOOD
-        server.usual = slow_bytes(b" " * 100_000)  # the deadline also ends a read under TLS
-        with pytest.raises(Unavailable):
-            ask(client(server, Timeouts(5.0, 30.0, 0.5)))
-
-
-def test_a_proxy_of_the_environment_is_used(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.setenv("no_proxy", "")
-    assert Client("test", "http://grid.invalid", timeouts=QUICK).get("/path") == GOOD
-    assert server.requests[0].headers["host"] == "grid.invalid"
-
-
-def test_no_password_from_netrc(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine 127.0.0.1 login user password {TOKEN}\n", encoding="utf-8")
-    monkeypatch.setenv("NETRC", str(netrc))
-    client(server).get("/path")
-    assert not server.requests[0].holds(TOKEN)
-    assert "authorization" not in server.requests[0].headers
-    client(server).get("/path", auth=("user", "word"))
-    assert server.requests[1].headers["authorization"].startswith("Basic ")
-
-
-def test_no_cookie_is_kept(server: FaultServer) -> None:
-    server.next(answer(GOOD, headers={"Set-Cookie": "who=me; Path=/"}))
-    asked = client(server)
-    ask(asked)
-    ask(asked)
-    assert "cookie" not in server.requests[1].headers
-
-
 def test_what_a_source_makes_of_a_status(server: FaultServer) -> None:
     def judge(reply: Reply) -> GridError | None:
         return NotCovered("another plan") if "plan" in reply.text else None
@@ -299,57 +184,6 @@ def test_what_a_source_makes_of_a_status(server: FaultServer) -> None:
         ask(asked)
     with pytest.raises(Unauthorised):
         ask(asked)
-
-
-def test_an_error_without_a_readable_body_is_known_by_its_status(server: FaultServer) -> None:
-    server.next(
-        answer(b"x", status=401, headers={"Content-Encoding": "br"}),
-        answer(b"x", status=401, headers={"Content-Length": "100", "Connection": "close"}),
-        answer(b"x" * 1_000_000, status=401),
-    )
-    for _ in range(3):
-        with pytest.raises(Unauthorised):
-            ask(client(server, IMPATIENT))
-
-
-def test_a_packed_answer(server: FaultServer) -> None:
-    server.next(answer({"long": "x" * 100_000}, packed=True), answer(b"\xef\xbb\xbf1"), answer(b"9" * 30))
-    asked = client(server)
-    assert len(ask(asked)["long"]) == 100_000
-    assert ask(asked) == 1  # with a byte-order mark
-    assert ask(asked) == pytest.approx(1e30)  # a whole number nobody has, read in linear time
-
-
-def test_a_bomb_is_unpacked_in_small_pieces() -> None:
-    response = requests.Response()
-    packed = gzip.compress(b"0" * 10_000_000)
-    response.raw = HTTPResponse(io.BytesIO(packed), preload_content=False)
-    assert max(len(piece) for piece in _unpacked(response)) <= 16 * 1024
-
-
-def test_own_calls_are_never_traced(server: FaultServer) -> None:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    instrumentors = (RequestsInstrumentor(), URLLib3Instrumentor())
-    for instrumentor in instrumentors:
-        instrumentor.instrument(tracer_provider=provider)
-    try:
-        requests.get(server.url, timeout=30)
-        assert exporter.get_finished_spans()  # so it would be seen
-        exporter.clear()
-        before = context.get_current()
-        with provider.get_tracer("app").start_as_current_span("app"):
-            assert ask(client(server)) == GOOD
-            server.usual = answer(b"", status=500)
-            with pytest.raises(Unavailable):
-                ask(client(server))
-        assert context.get_current() == before
-        assert [span.name for span in exporter.get_finished_spans()] == ["app"]
-        assert all("traceparent" not in request.headers for request in server.requests[1:])
-    finally:
-        for instrumentor in instrumentors:
-            instrumentor.uninstrument()
 
 
 def test_a_closed_client_opens_again_and_a_pause_ends(server: FaultServer) -> None:
@@ -389,21 +223,6 @@ def test_a_forked_child_has_connections_of_its_own(server: FaultServer) -> None:
     assert ask(asked) == GOOD
     before, of_child, after = (request.client_port for request in server.requests)
     assert of_child != before == after
-
-
-def test_calls_are_kept_apart(server: FaultServer) -> None:
-    pace = Pace(0.3)
-    asked = [client(server, pace=pace) for _ in range(2)]
-    began = time.monotonic()
-    for one in (*asked, *asked):
-        ask(one)
-    assert time.monotonic() - began >= 0.89
-    assert pace_of("http://a", 1.0) is pace_of("http://a", 1.0)
-    assert pace_of("http://a", 1.0) is not pace_of("http://b", 1.0)
-    paused = pace_of("http://c", 100.0)
-    paused.wait(threading.Event())
-    _renew()  # a child after fork
-    paused.wait(threading.Event())
 
 
 def test_nothing_is_left_open(server: FaultServer) -> None:

@@ -23,7 +23,7 @@ from carbonspan.live.sources import (
     _uk_carbon_intensity as uk_carbon_intensity,
     _watttime as watttime,
 )
-from carbonspan.live.sources._hourly import Part
+from carbonspan.live.sources._rows import Part
 
 UTC = timezone.utc
 FETCHED = datetime(2026, 3, 1, tzinfo=UTC)

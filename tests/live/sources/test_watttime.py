@@ -17,7 +17,7 @@ from carbonspan.core import _tables as tables
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, NotCovered, Unauthorised
 from carbonspan.live.sources import _watttime as watttime
-from carbonspan.live.sources._hourly import floor, now
+from carbonspan.live.sources._rows import floor, now
 from carbonspan.live.sources._watttime import WattTime, parse
 from tests.live.sources.faults import Exchange, FaultServer, Play, Request, answer, by_request
 from tests.live.sources.payloads import payload, raw

@@ -8,7 +8,6 @@ Where the file cannot be used, the process goes on by itself: said once in the l
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import astuple
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,7 +16,8 @@ from carbonspan.core._hours import EPOCH, hour_index, hour_start
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid._store import RANK
 from carbonspan.grid.source import HourValue
-from carbonspan.live._attempt import DAY_S, Attempt
+from carbonspan.live._backoff import Attempt
+from carbonspan.live._clock import DAY_S, Clock
 from carbonspan.live.cache import _lease as lease
 
 if TYPE_CHECKING:
@@ -79,13 +79,11 @@ BUSY_WAIT_S = 0.5
 class HourCache:
     """The shared file, or this process's memory where there is none."""
 
-    def __init__(
-        self, path: Path | None, *, now_s: Callable[[], float] = time.time, max_hours: int = MAX_HOURS
-    ) -> None:
-        """Take the file's path (`None`: memory only), what tells the seconds since 1970, and how many hours to keep."""
+    def __init__(self, path: Path | None, *, clock: Clock | None = None, max_hours: int = MAX_HOURS) -> None:
+        """Take the file's path (`None`: memory only), the time, and how many hours to keep."""
         self._path = path
         self._max_hours = max_hours
-        self._now_s = now_s
+        self._clock = clock or Clock()
         self._down_until = 0.0  # monotonic
         self._busy = 0
         self._logged = False
@@ -101,13 +99,13 @@ class HourCache:
 
     def attempt(self, key: Key) -> Attempt:
         """Return the last attempt of any process; while a refusal holds for the whole source, that one."""
-        now_s = self._now_s()
+        now_s = self._clock.wall_s()
         found = self._do(lambda db: _before(db, key, now_s), write=False)
         return found or self._remembered(key, now_s)
 
     def claim(self, key: Key) -> Claim:
         """Return whether this process is to ask the source, and then hold the lease until `finish`."""
-        now_s = self._now_s()
+        now_s = self._clock.wall_s()
         before = self.attempt(key)
         if not before.due(now_s):
             return Claim(None, before)
@@ -154,7 +152,7 @@ class HourCache:
         return self._attempts.get(key, _NEVER) if whole.due(now_s) else whole
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        now_s = self._now_s()
+        now_s = self._clock.wall_s()
         if abs(now_s - self._pruned_s) < DAY_S:
             return
         self._pruned_s = now_s
@@ -167,10 +165,10 @@ class HourCache:
 
     def _do(self, work: Callable[[sqlite3.Connection], _T], *, write: bool) -> _T | None:
         """Return what `work` returns from one transaction in the file; `None` where the file cannot be used now."""
-        if self._path is None or time.monotonic() < self._down_until:
+        if self._path is None or self._clock.monotonic_s() < self._down_until:
             return None
         try:
-            # sqlite3 is loaded by who uses a live source alone, and an interpreter may come without it
+            # sqlite3 is loaded only by those who use a live source, and an interpreter may come without it
             from carbonspan.live.cache import _file as cachefile  # noqa: PLC0415
         except ImportError as error:
             self._stop(f"no SQLite in this Python ({error})")
@@ -189,7 +187,7 @@ class HourCache:
 
     def _stop(self, problem: str) -> None:
         self._busy = 0
-        self._down_until = time.monotonic() + RETRY_S
+        self._down_until = self._clock.monotonic_s() + RETRY_S
         self.problem = problem
         if not self._logged:
             self._logged = True

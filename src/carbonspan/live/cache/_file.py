@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SQLite file that all processes of a host share: where it lies, how it is opened, what becomes of a broken one.
 
+`state_of` reads it as it is, for `carbonspan doctor`; `transaction` makes it where there is none.
+
 A connection lives for one transaction, a few milliseconds, so that none is ever carried over a fork, which SQLite does
 not survive (https://www.sqlite.org/howtocorrupt.html, 2.6), and no process keeps a lock while it sleeps.
 """
@@ -12,8 +14,11 @@ import os
 import sqlite3
 import threading
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from carbonspan.core._fork import hold_over_fork, renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +32,10 @@ BUSY_S = 0.25
 """How long one transaction waits for another: each takes milliseconds."""
 
 MAX_ASIDE = 3  # corrupt files kept beside the cache; with more, something is wrong with the disk
+
+MAX_ZONES = 1000  # that a state names
+
+_US = 1_000_000  # microseconds of a second
 
 _SUFFIXES = {".sqlite3", ".sqlite", ".db"}  # a corrupt file under another name may be no cache at all: a wrong path
 
@@ -97,7 +106,7 @@ def transaction(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
 
 
 def _create(path: Path) -> None:
-    """Create an empty file that its owner alone may read; SQLite gives its side files the same mode."""
+    """Create an empty file that only its owner may read; SQLite gives its side files the same mode."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):  # another process was faster
@@ -172,20 +181,96 @@ _held_for_fork: list[bool] = []
 _FORK_WAIT_S = 1.0  # a fork in the middle of a transaction would leave SQLite's own locks taken in the child
 
 
-def _before_fork() -> None:
+def _hold() -> None:
     _held_for_fork.append(_in_use.acquire(timeout=_FORK_WAIT_S))
 
 
-def _after_fork_in_parent() -> None:
+def _give_back() -> None:
     if _held_for_fork.pop():
         _in_use.release()
 
 
-def _after_fork_in_child() -> None:
+def _renew() -> None:
     global _in_use  # noqa: PLW0603 - a lock that another thread of the parent may have held
     _in_use = threading.Lock()
     _held_for_fork.clear()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+hold_over_fork(_hold, _give_back)
+renew_in_child(_renew)
+
+
+class ZoneState(NamedTuple):
+    """One series in the file."""
+
+    source: str
+    zone: str
+    basis: str
+    hours: int
+    newest_hour_s: int  # since 1970
+
+
+class CacheState(NamedTuple):
+    """How the file is."""
+
+    path: Path
+    exists: bool
+    hours: int = 0
+    bytes: int = 0
+    fetched_at: datetime | None = None  # the last time that anything was
+    zones: tuple[ZoneState, ...] = ()
+    problem: str = ""  # why it cannot be used
+    hint: str = ""
+
+
+def state_of(path: Path) -> CacheState:
+    """Return the state of the file; never raises, and writes nothing."""
+    try:
+        if not path.exists():
+            return _absent(path)
+        size = path.stat().st_size
+        # Where there is a write-ahead log, SQLite needs to write beside the file even to read it.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
+            return _read(path, size, connection)
+    except sqlite3.Error as error:
+        return CacheState(path, exists=True, problem=str(error), hint="remove the file: it is made anew")
+    except OSError as error:
+        return CacheState(path, exists=True, problem=error.strerror or type(error).__name__, hint=_WRITABLE)
+
+
+_ANOTHER = "name another path in CARBONSPAN_GRID_CACHE"
+_WRITABLE = "make it readable and writable, or name another path in CARBONSPAN_GRID_CACHE"
+
+
+def _absent(path: Path) -> CacheState:
+    parent = next((each for each in path.parents if each.exists()), path)
+    if os.access(parent, os.W_OK | os.X_OK):
+        return CacheState(path, exists=False)
+    return CacheState(path, exists=False, problem=f"{parent} is not writable", hint=_WRITABLE)
+
+
+def _read(path: Path, size: int, connection: sqlite3.Connection) -> CacheState:
+    version, application = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")
+    )
+    if application != APPLICATION and (application or version or size):
+        return CacheState(path, exists=True, bytes=size, problem="a database of another program", hint=_ANOTHER)
+    if version > SCHEMA:
+        hint = "update carbonspan, or name another path in CARBONSPAN_GRID_CACHE"
+        return CacheState(path, exists=True, bytes=size, problem="written by a newer carbonspan", hint=hint)
+    if version < SCHEMA:
+        return CacheState(path, exists=True, bytes=size)
+    hours, fetched_us = connection.execute("SELECT COUNT(*), MAX(fetched_us) FROM hours").fetchone()
+    rows = connection.execute(
+        "SELECT origin, zone, basis, COUNT(*), MAX(hour) FROM hours WHERE quality <> 'forecast' "
+        "GROUP BY origin, zone, basis ORDER BY origin, zone, basis LIMIT ?",
+        (MAX_ZONES,),
+    )
+    zones = tuple(
+        ZoneState(origin.rpartition("#")[0] or origin, zone, basis, count, newest * 3600)
+        for origin, zone, basis, count, newest in rows
+    )
+    fetched_at = None if fetched_us is None else datetime.fromtimestamp(fetched_us / _US, timezone.utc)
+    unwritable = not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK)
+    problem, hint = ("not writable", _WRITABLE) if unwritable else ("", "")
+    return CacheState(path, True, hours, size, fetched_at, zones, problem, hint)  # noqa: FBT003 - it exists

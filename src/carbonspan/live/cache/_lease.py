@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds a lease, and whether that process still lives: so that of all processes of a host one asks a source."""
+"""Who holds a lease, and whether that process still lives: so that only one process of a host asks a source."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import socket
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from carbonspan.core._fork import renew_in_child
 
 LEASE_S = 300.0
 """How long a lease lasts at most. A request with all its retries takes less; a holder that is gone is noticed at once
@@ -80,5 +82,4 @@ def _lives(pid: int) -> bool:
     return True
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_tokens.clear)
+renew_in_child(_tokens.clear)

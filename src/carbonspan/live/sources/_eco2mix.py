@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import Capabilities, NotCovered
 from carbonspan.live.sources._base import HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, minutes_between, now
-from carbonspan.live.sources._rows import Rows, hour_values, of_list
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, minutes_between, now, of_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from carbonspan.grid.source import HourValue
 
 NAME = "eco2mix"
-URL = "https://odre.opendatasoft.com"
 ZONE = "FR"
 # The export rather than `records`, which gives 100 rows at most: one day and an hour.
 PATH = "/api/explore/v2.1/catalog/datasets/eco2mix-national-tr/exports/json"
@@ -36,13 +34,8 @@ _MINUTES = 15
 class Eco2Mix(HttpSource):
     """France."""
 
-    def __init__(self, *, url: Any = URL, timeout_s: Any = None) -> None:
-        """Take the options; see `SOURCES` for what each means.
-
-        Raises:
-            ValueError: an option is not allowed; the message says which, and what is.
-        """
-        super().__init__(NAME, url, timeout_s)
+    name = NAME
+    url = "https://odre.opendatasoft.com"
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:  # noqa: ARG002
         """Return the hours of a window (UTC), oldest first, of the last month.
@@ -51,7 +44,7 @@ class Eco2Mix(HttpSource):
             GridError: see `carbonspan.grid.source`.
         """
         if zone != ZONE:
-            raise NotCovered(f"{NAME}: France alone, not {zone or 'no zone'}")
+            raise NotCovered(f"{NAME}: covers only France, not {zone or 'no zone'}")
         present = now()
         start = max(start, floor(present) - HISTORY)
         end = min(end, floor(present) + timedelta(hours=1))
@@ -87,11 +80,11 @@ class Eco2Mix(HttpSource):
 def parse(answer: Any) -> list[Part]:
     """Return the hours of an answer: the bare list of an export, or the object of `records`.
 
-    Exports write some numbers as text; here alone that is taken. A clock change may double or drop rows; all times
+    Exports write some numbers as text; only here is that taken. A clock change may double or drop rows; all times
     carry their offset, so a doubled row is one moment, and the last of them stays.
 
     Raises:
-        BadAnswer: no list, or nothing in it that can be used.
+        BadAnswer: not a list, or nothing in it that can be used.
     """
     rows = Rows(NAME, ZONE)
     parts = []

@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, GridError, NotCovered, Unauthorised
 from carbonspan.live.sources._base import Daily, HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, now, windows
 from carbonspan.live.sources._options import one_of, secret
-from carbonspan.live.sources._rows import Rows, hour_values, of_list
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, now, of_list, windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from carbonspan.grid.source import HourValue
-    from carbonspan.live.sources._http import Reply
+    from carbonspan.live.sources._reply import Reply
 
-URL = "https://api.electricitymaps.com"
+NAME = "electricity_maps"
 ENVIRONMENT = "ELECTRICITYMAPS_API_TOKEN"
 VERSIONS = {"v4": "v4", "v3": "v3"}
 
@@ -47,13 +46,16 @@ _NOT_IN_PLAN = ("unauthorized for zonekey", "endpoint not available")
 class ElectricityMaps(HttpSource):
     """Electricity Maps, with the plan of one key."""
 
-    def __init__(self, *, token: Any = None, version: Any = "v4", url: Any = URL, timeout_s: Any = None) -> None:
+    name = NAME
+    url = "https://api.electricitymaps.com"
+
+    def __init__(self, *, token: Any = None, version: Any = "v4", url: Any = None, timeout_s: Any = None) -> None:
         """Take the options; see `SOURCES` for what each means.
 
         Raises:
             ValueError: an option is not allowed; the message says which, and what is.
         """
-        super().__init__("electricity_maps", url, timeout_s, judge=_judge)
+        super().__init__(url=url, timeout_s=timeout_s)
         self._headers = {"auth-token": secret("token", token, ENVIRONMENT)}
         self._version = one_of("version", version, VERSIONS)
         self._plan = Daily()
@@ -78,7 +80,7 @@ class ElectricityMaps(HttpSource):
                 if end <= recent:
                     raise
             # If `history` answers now, the key is good and the plan has no past-range: not asked again for a day. A
-            # refusal alone shows nothing: an outage has refused valid keys (electricitymaps-contrib issue 7477).
+            # refusal by itself shows nothing: an outage has refused valid keys (electricitymaps-contrib issue 7477).
             values = self._recent(zone, start, end, basis)
             self._no_past.put(frozenset((self._no_past.get() or frozenset()) | {zone}))
             return values
@@ -116,15 +118,22 @@ class ElectricityMaps(HttpSource):
             int(PAST_RANGE.total_seconds() // 3600) * MAX_CALLS if "past-range" in routes else HISTORY_HOURS,
         )
 
-    def serves(self, zone: str, basis: Basis) -> bool:  # noqa: ARG002 - a basis it has not is answered in one it has
-        """Return whether it is worth asking: any zone, until `/zones` has told which."""
+    def serves(self, zone: str, basis: Basis) -> bool:  # noqa: ARG002 - a basis it does not have is answered in one it has
+        """Return whether it is worth asking: any zone, until `/zones` has said which."""
         plan = self._plan.get()
         return bool(zone) and (plan is None or _serves(plan, zone))
+
+    def _judge(self, reply: Reply) -> GridError | None:
+        if reply.status in {401, 403} and any(text in reply.text.lower() for text in _NOT_IN_PLAN):
+            return NotCovered(
+                f"{self.name}: the key's plan does not include this zone or route", "see `carbonspan doctor`"
+            )
+        return None
 
     def _check(self, zone: str) -> None:
         if not self.serves(zone, Basis.LIFE_CYCLE):
             raise NotCovered(
-                f"{self.name}: {zone or 'no zone'} is not in this plan", "a key of the free plan has one zone"
+                f"{self.name}: this plan does not include {zone or 'no zone'}", "a key of the free plan has one zone"
             )
 
     def _recent(self, zone: str, start: datetime, end: datetime, basis: Basis) -> list[HourValue]:
@@ -147,7 +156,7 @@ class ElectricityMaps(HttpSource):
         query: Mapping[str, str],
         window: tuple[datetime, datetime | None],
     ) -> list[HourValue]:
-        # A basis it has not (marginal) is asked for as life-cycle, its default, and comes back marked so.
+        # A basis it does not have (marginal) is asked for as life-cycle, its default, and comes back marked so.
         wanted = basis if basis in _FACTORS else Basis.LIFE_CYCLE
         answer = self._client.get(
             f"/{self._version}/{_SIGNAL}{route}",
@@ -179,7 +188,7 @@ def parse(
     *,
     forecast: bool = False,
 ) -> list[HourValue]:
-    """Return the hours of an answer, whichever of the five shapes it has, oldest first.
+    """Return the hours of an answer, in whichever of the five forms it comes, oldest first.
 
     Args:
         answer: JSON of history, past-range, forecast or past (flat or wrapped).
@@ -193,7 +202,7 @@ def parse(
         NotCovered: there is no recent data.
         BadAnswer: another zone, or nothing that can be used.
     """
-    rows = Rows("electricity_maps", zone)
+    rows = Rows(NAME, zone)
     parts: dict[Basis, list[Part]] = {}
     for record in _records(answer, zone):
         when = rows.moment(record.get("datetime"))
@@ -214,7 +223,7 @@ def parse(
         for hour in hour_values(
             hours(of_basis, 60),
             zone=zone,
-            source="electricity_maps",
+            source=NAME,
             basis=found,
             accounting="consumption",
             fetched_at=fetched_at,
@@ -225,37 +234,31 @@ def parse(
 
 def _records(answer: Any, zone: str) -> list[dict[str, Any]]:
     if not isinstance(answer, dict):
-        raise BadAnswer("electricity_maps: the answer is no object")
+        raise BadAnswer(f"{NAME}: the answer is not an object")
     found = next((answer[key] for key in ("history", "forecast", "data") if key in answer), None)
     if isinstance(found, dict):
         found = [found]
     if found is None and "carbonIntensity" in answer:
         found = [answer]
     if found is None and ("error" in answer or answer.get("status") == "no-data"):
-        raise NotCovered(f"electricity_maps: no recent data for {zone}")
-    records = of_list(found, "electricity_maps")
+        raise NotCovered(f"{NAME}: no recent data for {zone}")
+    records = of_list(found, NAME)
     # The zone stands on the answer, on each record, or on both; where none is, nobody knows whose value it is.
     for named in (answer, *records):
         other = named.get("zone")
         if other is not None and other != zone:
             raise BadAnswer(
-                f"electricity_maps: asked for {zone}, answered for another zone", "check the zone, and the key's own"
+                f"{NAME}: asked for {zone}, answered for another zone", "check the zone, and the one of the key"
             )
     if answer.get("zone") is None and not all("zone" in record for record in records):
-        raise BadAnswer("electricity_maps: the answer names no zone")
+        raise BadAnswer(f"{NAME}: the answer names no zone")
     return records
-
-
-def _judge(reply: Reply) -> GridError | None:
-    if reply.status in {401, 403} and any(text in reply.text.lower() for text in _NOT_IN_PLAN):
-        return NotCovered("electricity_maps: the key's plan has not this zone or route", "see `carbonspan doctor`")
-    return None
 
 
 def _access(answer: Any) -> dict[str, frozenset[str] | None]:
     """Return the routes of each zone, `None` where the answer does not say (it does for a known key only)."""
     if not isinstance(answer, dict):
-        raise BadAnswer("electricity_maps: the list of zones is no object")
+        raise BadAnswer(f"{NAME}: the list of zones is not an object")
     plan: dict[str, frozenset[str] | None] = {}
     for zone, about in answer.items():
         access = about.get("access") if isinstance(about, dict) else None

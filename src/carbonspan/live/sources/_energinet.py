@@ -3,7 +3,7 @@
 """Energi Data Service of Energinet: Denmark's two price areas, five minutes, no key, with forecast.
 
 Data sets: https://www.energidataservice.dk/tso-electricity/CO2Emis and .../CO2EmisProg, g/kWh of the electricity that
-is consumed there. They count what power stations emit, imports included, so the basis is taken for direct and the
+is consumed there. They count what power stations emit, imports included, so the basis is taken as direct and the
 accounting is consumption. The licence is open (unverified).
 """
 
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, NotCovered
 from carbonspan.live.sources._base import HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, now, windows
-from carbonspan.live.sources._rows import Rows, hour_values, of_list, of_object
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, now, of_list, of_object, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from carbonspan.grid.source import HourValue
 
 NAME = "energinet"
-URL = "https://api.energidataservice.dk"
 AREAS = {"DK-DK1": "DK1", "DK-DK2": "DK2"}
 
 LONGEST = timedelta(days=30)  # 8,640 rows
@@ -33,20 +31,16 @@ MAX_CALLS = 12
 FORECAST_HOURS = 24  # the day, and from the afternoon on the next
 HISTORY_HOURS = 360 * 24
 _MINUTES = 5
-# It reads times as Danish ones unless told otherwise, which is up to two hours off: more is asked for than is used.
+# It reads times as Danish ones unless the request says otherwise, which is up to two hours off: more is asked for than
+# is used.
 _MARGIN = timedelta(hours=2)
 
 
 class Energinet(HttpSource):
     """Western and eastern Denmark."""
 
-    def __init__(self, *, url: Any = URL, timeout_s: Any = None) -> None:
-        """Take the options; see `SOURCES` for what each means.
-
-        Raises:
-            ValueError: an option is not allowed; the message says which, and what is.
-        """
-        super().__init__(NAME, url, timeout_s)
+    name = NAME
+    url = "https://api.energidataservice.dk"
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:  # noqa: ARG002
         """Return the hours of a window (UTC), oldest first.
@@ -75,7 +69,7 @@ class Energinet(HttpSource):
 
     def _ask(self, table: str, quality: Quality, zone: str, start: datetime, end: datetime) -> list[HourValue]:
         if zone not in AREAS:
-            raise NotCovered(f"{NAME}: {' and '.join(AREAS)} alone, not {zone or 'no zone'}")
+            raise NotCovered(f"{NAME}: covers only {' and '.join(AREAS)}, not {zone or 'no zone'}")
         values: list[HourValue] = []
         for since, until in windows(floor(start), end, LONGEST, MAX_CALLS):
             query = {

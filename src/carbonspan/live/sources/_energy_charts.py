@@ -5,9 +5,9 @@
 API: https://api.energy-charts.info (route `/co2eq`). Data under CC BY 4.0. It answers 429 after about six quick calls,
 so calls are two seconds apart in a process.
 
-Its basis is nowhere stated and is taken here for life-cycle: it speaks of CO2 equivalents, and a recorded day of France
+Its basis is nowhere stated and is taken here as life-cycle: it speaks of CO2 equivalents, and a recorded day of France
 (October 2026) lies between 47 and 65 g/kWh, where recorded values of eCO2mix, which counts burning alone, are 13 (July
-2024) and 25 (October 2023). The option `basis` says otherwise. The accounting is taken for production, the mix of the
+2024) and 25 (October 2023). The option `basis` says otherwise. The accounting is taken as production, the mix of the
 country's own power stations.
 """
 
@@ -19,25 +19,30 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, GridError, NotCovered
 from carbonspan.live.sources._base import HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, minutes_between, now, windows
 from carbonspan.live.sources._options import one_of, pairs
-from carbonspan.live.sources._pace import pace_of
-from carbonspan.live.sources._rows import Rows, hour_values, of_object
+from carbonspan.live.sources._rows import (
+    Part,
+    Rows,
+    floor,
+    hour_values,
+    hours,
+    minutes_between,
+    now,
+    of_object,
+    windows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from carbonspan.grid.source import HourValue
-    from carbonspan.live.sources._http import Reply
-    from carbonspan.live.sources._pace import Pace
+    from carbonspan.live.sources._reply import Reply
 
 NAME = "energy_charts"
-URL = "https://api.energy-charts.info"
-SPACING_S = 2.0
 
 # Zones that are whole countries. Bidding zones (DK-DK1, NO-NO2, SE-SE3, IT-NO) are not served: the figure of a country
-# is not theirs. Who wants it all the same says so in the option `countries`. Great Britain left ENTSO-E's platform in
-# 2021. A country that it does not have after all answers 400, which is "not covered".
+# is not theirs. Whoever wants it all the same says so in the option `countries`. Great Britain left ENTSO-E's platform
+# in 2021. A country that it does not have after all answers 400, which is "not covered".
 COUNTRIES = {
     zone: zone.lower()
     for zone in (
@@ -58,15 +63,19 @@ _MINUTES = 15
 class EnergyCharts(HttpSource):
     """The countries of Europe."""
 
+    name = NAME
+    url = "https://api.energy-charts.info"
+    spacing_s = 2.0
+
     def __init__(
-        self, *, countries: Any = None, basis: Any = Basis.LIFE_CYCLE, url: Any = URL, timeout_s: Any = None
+        self, *, countries: Any = None, basis: Any = Basis.LIFE_CYCLE, url: Any = None, timeout_s: Any = None
     ) -> None:
         """Take the options; see `SOURCES` for what each means.
 
         Raises:
             ValueError: an option is not allowed; the message says which, and what is.
         """
-        super().__init__(NAME, url, timeout_s, pace=_pace, judge=_judge)
+        super().__init__(url=url, timeout_s=timeout_s)
         self._basis: Basis = one_of("basis", basis, BASES)
         self._countries = {**COUNTRIES, **pairs("countries", countries or {})}
 
@@ -95,11 +104,16 @@ class EnergyCharts(HttpSource):
         """Return whether the zone is a country of its own."""
         return zone in self._countries
 
+    def _judge(self, reply: Reply) -> GridError | None:
+        if reply.status == 400 and "country" in reply.text:  # noqa: PLR2004 - an HTTP status
+            return NotCovered(f"{NAME}: it has no such country")
+        return None
+
     def _ask(self, zone: str, start: datetime, end: datetime) -> list[HourValue]:
         country = self._countries.get(zone)
         if country is None:
             raise NotCovered(
-                f"{NAME}: {zone or 'no zone'} is no country it has",
+                f"{NAME}: it does not cover {zone or 'no zone'}",
                 "the option countries={'DK-DK1': 'dk'} takes one for it",
             )
         values: list[HourValue] = []
@@ -142,16 +156,6 @@ def parse(answer: Any, zone: str) -> list[Part]:
             parts.append(Part(start, value, Quality.FORECAST if known is None else Quality.MEASURED))
     rows.done()
     return hours(parts, minutes_between(starts, _MINUTES))
-
-
-def _pace(url: str) -> Pace:
-    return pace_of(url, SPACING_S)
-
-
-def _judge(reply: Reply) -> GridError | None:
-    if reply.status == 400 and "country" in reply.text:  # noqa: PLR2004 - an HTTP status
-        return NotCovered(f"{NAME}: it has no such country")
-    return None
 
 
 def _text(when: datetime) -> str:

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hours from a function of one's own: `(zone, start, end, basis) -> [(datetime, g/kWh), ...]`.
+"""Hours from a user's own function: `(zone, start, end, basis) -> [(datetime, g/kWh), ...]`.
 
 It is called in the background. A third element of a row may name its quality (measured, estimated, forecast). Whatever
 the function does wrong is an error of this source and of nothing else.
@@ -13,12 +13,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.core.values import Basis, Quality
+from carbonspan.grid._store import RANK
 from carbonspan.grid.source import Capabilities, GridError, NotCovered, Unavailable
-from carbonspan.live.sources._file import ACCOUNTING
-from carbonspan.live.sources._hourly import RANK, Part, floor, hours, minutes_between, now
-from carbonspan.live.sources._options import one_of, refused, source_name, texts, whole
-from carbonspan.live.sources._rows import Rows, hour_values
-from carbonspan.live.sources._tabular import BASES
+from carbonspan.live.sources._options import ACCOUNTING, BASES, one_of, refused, source_name, texts, whole
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, minutes_between, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +88,7 @@ class FunctionSource:
         return bool(zone) and (not self._zones or zone in self._zones)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
     def _call(self, zone: str, start: datetime, end: datetime, basis: Basis, quality: Quality) -> list[HourValue]:
         if not self.serves(zone, basis):

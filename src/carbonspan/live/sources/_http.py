@@ -15,7 +15,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -23,37 +23,36 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
 from carbonspan.grid.source import BadAnswer, GridError, Unavailable
-from carbonspan.live.sources._body import MAX_BODY_BYTES, MAX_ERROR_BYTES, Refused, parsed, read
-from carbonspan.live.sources._status import AGAIN, Reply, error_of, retry_after_s
-from carbonspan.live.sources._transport import Deadline, make_session, no_credentials
-from carbonspan.live.sources._untraced import untraced
+from carbonspan.live.sources._options import Timeouts
+from carbonspan.live.sources._reply import (
+    AGAIN,
+    MAX_BODY_BYTES,
+    MAX_ERROR_BYTES,
+    Refused,
+    Reply,
+    error_of,
+    parsed,
+    read,
+    retry_after_s,
+)
+from carbonspan.live.sources._transport import Deadline, make_session, no_credentials, untraced
 from carbonspan.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from carbonspan.live.sources._pace import Pace
-
-__all__ = ["MAX_BODY_BYTES", "Client", "Reply", "Timeouts"]
+    from carbonspan.live.sources._base import Pace
 
 MAX_ATTEMPTS = 3
 BACKOFF_S = 0.25
 """The pause before the second attempt is up to this, before the third up to twice this: a source is asked once an
-hour, and who waits is a thread in the background."""
+hour, and what waits is a thread in the background."""
 MAX_WAIT_S = 3.0
 """A `Retry-After` up to this is waited for in place; a longer one is raised, for the caller to come back later."""
 MAX_REDIRECTS = 3
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _POLICY = Retry(total=MAX_ATTEMPTS - 1, backoff_factor=BACKOFF_S)
-
-
-class Timeouts(NamedTuple):
-    """How long one call may take, in seconds."""
-
-    connect_s: float = 3.05
-    read_s: float = 10.0  # between two bytes
-    total_s: float = 30.0  # all attempts together, pauses included
 
 
 class _Failed(Exception):  # noqa: N818 - a step of the loop below, seen by nobody
@@ -93,7 +92,7 @@ class Client:
             url: the base address; a path is added to it.
             timeouts: see there.
             pace: keeps calls apart where a source asks for it.
-            judge: reads what a source says with a status other than 200, where that differs from the usual; `None`
+            judge: says what an answer with a status other than 200 means, where that differs from the usual; `None`
                 leaves it to the status.
         """
         self._source = source
@@ -188,7 +187,7 @@ class Client:
             error = self._late()
         except (requests.RequestException, HTTPError, OSError, RuntimeError, ValueError) as cause:
             # RuntimeError: no new thread at the interpreter's end. ValueError: an address that no library takes, or a
-            # socket that was closed in the middle of a read. The type alone is told: a text may hold the address.
+            # socket that was closed in the middle of a read. Only the type is shown: a text may hold the address.
             error = Unavailable(
                 f"{self._source}: no connection to {self._host} ({type(cause).__name__})",
                 "check the network, HTTPS_PROXY and the option url",
@@ -206,7 +205,7 @@ class Client:
                 params=query,
                 headers={
                     "Accept": "application/json",
-                    "Accept-Encoding": "gzip",  # all that `body.read` can unpack within bounds
+                    "Accept-Encoding": "gzip",  # all that `read` can unpack within bounds
                     "User-Agent": f"carbonspan/{__version__}",
                     **headers,
                 },

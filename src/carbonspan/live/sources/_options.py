@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the options that sources share. Each raises `ValueError` that names option, value and what is allowed.
 
-A value may come as text, from an environment variable or a declarative file. The value of a secret is never told.
+A value may come as text, from an environment variable or a declarative file. The value of a secret is never shown.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from carbonspan.core.values import Basis
@@ -21,6 +21,21 @@ MAX_TIMEOUT_S = 300.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 TIMEOUTS = "seconds: one number for all, or connect, read[, total], each above 0 and at most 300"
 URL = "an http(s) address without user, query or fragment"
+ACCOUNTING = {"consumption": "consumption", "production": "production"}
+BASES = {
+    "life-cycle": Basis.LIFE_CYCLE,
+    "lifecycle": Basis.LIFE_CYCLE,
+    "direct": Basis.DIRECT,
+    "marginal": Basis.MARGINAL,
+}
+
+
+class Timeouts(NamedTuple):
+    """How long one call may take, in seconds."""
+
+    connect_s: float = 3.05
+    read_s: float = 10.0  # between two bytes
+    total_s: float = 30.0  # all attempts together, pauses included
 
 
 def refused(option: str, value: Any, allowed: str) -> ValueError:
@@ -28,8 +43,11 @@ def refused(option: str, value: Any, allowed: str) -> ValueError:
     return ValueError(f"{option}={value!r} is not allowed; allowed: {allowed}")
 
 
-def timeouts(value: Any) -> tuple[float, ...]:
-    """Return one to three times, in seconds."""
+def timeouts(value: Any) -> Timeouts:
+    """Return the timeouts: the usual ones for `None`, else from one to three times in seconds."""
+    usual = Timeouts()
+    if value is None:
+        return usual
     parts = value.split(",") if isinstance(value, str) else value
     parts = parts if isinstance(parts, (list, tuple)) else (parts,)
     try:
@@ -38,7 +56,8 @@ def timeouts(value: Any) -> tuple[float, ...]:
         raise refused("timeout_s", value, TIMEOUTS) from None
     if not 1 <= len(times) <= 3 or not all(math.isfinite(t) and 0.0 < t <= MAX_TIMEOUT_S for t in times):  # noqa: PLR2004
         raise refused("timeout_s", value, TIMEOUTS)
-    return times
+    connect_s, read_s = (times[0], times[0]) if len(times) == 1 else times[:2]
+    return Timeouts(connect_s, read_s, times[2] if len(times) > 2 else max(usual.total_s, connect_s + read_s))  # noqa: PLR2004
 
 
 def base_url(value: Any) -> str:
@@ -47,7 +66,7 @@ def base_url(value: Any) -> str:
     try:
         parts = urlsplit(text)
         whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
+    except ValueError:  # a port that is not one
         whole, parts = False, urlsplit("")
     if not whole or parts.username is not None or parts.query or parts.fragment or not text.isprintable():
         # Not the value: it may hold a password.
@@ -60,7 +79,7 @@ def secret(option: str, value: Any, environment: str) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not text or not text.isascii() or not text.isprintable():
         raise ValueError(
-            f"{option} is missing or no printable ASCII text; allowed: the key, as an option or in {environment}"
+            f"{option} is missing or is not printable ASCII text; allowed: the key, as an option or in {environment}"
         )
     return text
 

@@ -1,32 +1,52 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of an answer: what is a value, what is a moment, and a count of what is neither.
+"""Rows of an answer become hours: what is a value, what is a moment, and the mean of the parts of an hour.
 
 A null is a row whose value is not out yet: skipped, and no fault. Everything else that cannot be used (text, NaN, below
 0, above `MAX_INTENSITY_G_PER_KWH`, no date) is skipped and counted; the rest of the answer is used.
+
+All in UTC, where every hour has sixty minutes: a clock change neither doubles nor drops one.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+import math
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core._hours import EPOCH
-from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH
+from carbonspan.core.values import Quality
+from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH, RANK
 from carbonspan.grid.source import BadAnswer, HourValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from carbonspan.core.values import Basis
-    from carbonspan.live.sources._hourly import Part
 
 _log = logging.getLogger("carbonspan")
 
+HOUR = timedelta(hours=1)
+LEAST_SHARE = 0.5
+"""Of its parts that an hour needs. With half of them the mean is an estimate and marked so; with less it would say
+more of minutes than of the hour, and the hour before says it better."""
+
+_MINUTES = 60
+
+
+class Part(NamedTuple):
+    """A value of a part of an hour, or of a whole one."""
+
+    start: datetime  # UTC
+    intensity_g_per_kwh: float
+    quality: Quality
+
 
 class Rows:
-    """Takes the rows of one answer, and knows at the end how many were no good."""
+    """Takes the rows of one answer, and knows at the end how many could not be used."""
 
     def __init__(self, source: str, zone: str) -> None:
         """Take whose answer it is, for the log."""
@@ -75,16 +95,106 @@ class Rows:
         self._bad += 1
 
     def done(self) -> None:
-        """Say in one line what was skipped.
+        """Log in one line what was skipped.
 
         Raises:
-            BadAnswer: not one row could be used, though some were there to be.
+            BadAnswer: not one row could be used, though there were some.
         """
         if not self._bad:
             return
         if not self._good:
             raise BadAnswer(f"{self._source}: none of the {self._bad} rows for {self._zone} can be used")
         _log.warning("%s: skipped %d unusable rows of %s", self._source, self._bad, self._zone)
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def moment(value: Any, *, utc: bool) -> datetime | None:
+    """Return a moment, UTC, from text or seconds, `None` from anything else; see `Rows.moment`."""
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, timezone.utc)
+        if not isinstance(value, str):
+            return None
+        # Python 3.10 reads +00:00 and not yet Z.
+        when = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
+        if when.tzinfo is None:
+            return when.replace(tzinfo=timezone.utc) if utc else None
+        return when.astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):  # not a date, or one that this platform cannot express
+        return None
+
+
+def of_object(answer: Any, key: str, source: str) -> Any:
+    """Return a member of an answer that has to be an object.
+
+    Raises:
+        BadAnswer: it is not one, or has no such member.
+    """
+    if isinstance(answer, dict) and key in answer:
+        return answer[key]
+    raise BadAnswer(f"{source}: the answer has no {key}")
+
+
+def of_list(answer: Any, source: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; what is not an object becomes an empty one, which the caller finds unusable.
+
+    Raises:
+        BadAnswer: it is not a list.
+    """
+    if not isinstance(answer, list):
+        raise BadAnswer(f"{source}: the answer has no list of hours")
+    return [row if isinstance(row, dict) else {} for row in answer]
+
+
+def hours(parts: Iterable[Part], minutes: int) -> list[Part]:
+    """Return the mean of each hour that has at least `LEAST_SHARE` of its parts, oldest first.
+
+    Of two values for the same moment the better quality wins, among equals the last. An hour is as good as its worst
+    part; one with parts missing is at best an estimate.
+
+    Args:
+        parts: in any order.
+        minutes: how long a part is, 60 at most.
+    """
+    best: dict[datetime, Part] = {}
+    for part in parts:
+        known = best.get(part.start)
+        if known is None or RANK[part.quality] >= RANK[known.quality]:
+            best[part.start] = part
+    of_hour: defaultdict[datetime, list[Part]] = defaultdict(list)
+    for part in best.values():
+        of_hour[floor(part.start)].append(part)
+    whole = max(_MINUTES // minutes, 1)
+    return [_mean(hour, of_hour[hour], whole) for hour in sorted(of_hour) if len(of_hour[hour]) >= LEAST_SHARE * whole]
+
+
+def _mean(hour: datetime, parts: list[Part], whole: int) -> Part:
+    quality = min((part.quality for part in parts), key=RANK.__getitem__)
+    if len(parts) < whole and quality is Quality.MEASURED:
+        quality = Quality.ESTIMATED
+    return Part(hour, math.fsum(part.intensity_g_per_kwh for part in parts) / len(parts), quality)
+
+
+def minutes_between(starts: Iterable[datetime], usual: int) -> int:
+    """Return the length of the parts that start at these moments: the usual distance, where it divides an hour.
+
+    Not the smallest: one row too many would make parts of all hours, and too few of them for any hour.
+
+    Args:
+        starts: in any order.
+        usual: the answer where they do not show it.
+    """
+    ordered = sorted(set(starts))
+    distances = Counter((after - before).total_seconds() for before, after in pairwise(ordered))
+    most = max(distances.values(), default=0)
+    minutes, rest = divmod(min((each for each, times in distances.items() if times == most), default=0.0), _MINUTES)
+    return int(minutes) if not rest and 0 < minutes <= _MINUTES and _MINUTES % minutes == 0 else usual
 
 
 def hour_values(
@@ -108,46 +218,23 @@ def hour_values(
     ]
 
 
-def _number_in(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def windows(start: datetime, end: datetime, longest: timedelta, most: int) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the windows, oldest first, into which a source wants a longer one cut; the newest `most` of them.
 
-
-def moment(value: Any, *, utc: bool) -> datetime | None:
-    """Return a moment, UTC, from text, seconds or nothing of the kind; see `Rows.moment`."""
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, timezone.utc)
-        if not isinstance(value, str):
-            return None
-        # Python 3.10 reads +00:00 and not yet Z.
-        when = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
-        if when.tzinfo is None:
-            return when.replace(tzinfo=timezone.utc) if utc else None
-        return when.astimezone(timezone.utc)
-    except (ValueError, OverflowError, OSError):  # no date, or none that this platform can express
-        return None
-
-
-def of_object(answer: Any, key: str, source: str) -> Any:
-    """Return a member of an answer that has to be an object.
-
-    Raises:
-        BadAnswer: it is none, or has no such member.
+    A window longer than `most` calls, which nobody needs, loses its oldest part: calls are bounded.
     """
-    if isinstance(answer, dict) and key in answer:
-        return answer[key]
-    raise BadAnswer(f"{source}: the answer has no {key}")
+    start = max(start, end - longest * most)
+    while start < end:
+        stop = min(start + longest, end)
+        yield start, stop
+        start = stop
 
 
-def of_list(answer: Any, source: str) -> list[dict[str, Any]]:
-    """Return the objects of a list; what is no object is left out by the caller's own look at it.
+def floor(when: datetime) -> datetime:
+    """Return the start of the hour that a moment lies in."""
+    return when.replace(minute=0, second=0, microsecond=0)
 
-    Raises:
-        BadAnswer: it is no list.
-    """
-    if not isinstance(answer, list):
-        raise BadAnswer(f"{source}: the answer has no list of hours")
-    return [row if isinstance(row, dict) else {} for row in answer]
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(timezone.utc)

@@ -3,7 +3,8 @@
 """A `requests` session whose calls end on time, and that keeps nothing: no cookie, no credential found elsewhere.
 
 A read timeout ends a silence, not a server that sends one byte a second. So a timer shuts the socket down when the
-call's time is over, wherever the read stands; the read then ends as any broken connection does.
+call's time is over, wherever the read stands; the read then ends as any broken connection does. And the package's own
+calls are kept out of the traces that it is there to measure.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
+from opentelemetry import context
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -119,3 +122,31 @@ def make_session() -> requests.Session:
     session.mount("https://", _Adapter(max_retries=0))
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return session
+
+
+# The names under which OpenTelemetry's instrumentations look for "not this call". The plain texts are those of
+# opentelemetry.instrumentation.utils; the keys of opentelemetry.context are made unique per process, so they are
+# looked up there, and left out where an older or a newer API has none.
+_SUPPRESSED = tuple(
+    key
+    for key in (
+        "suppress_instrumentation",
+        "suppress_http_instrumentation",
+        getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None),
+        getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None),
+    )
+    if isinstance(key, str)
+)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Let no instrumentation see what is called inside."""
+    current = context.get_current()
+    for key in _SUPPRESSED:
+        current = context.set_value(key, True, current)  # noqa: FBT003 - OpenTelemetry's signature
+    token = context.attach(current)
+    try:
+        yield
+    finally:
+        context.detach(token)

@@ -18,18 +18,16 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, GridError, NotCovered
 from carbonspan.live.sources._base import HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, now, windows
 from carbonspan.live.sources._options import whole
-from carbonspan.live.sources._rows import Rows, hour_values, of_list, of_object
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, now, of_list, of_object, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from carbonspan.grid.source import HourValue
-    from carbonspan.live.sources._http import Reply
+    from carbonspan.live.sources._reply import Reply
 
 NAME = "uk_carbon_intensity"
-URL = "https://api.carbonintensity.org.uk"
 ZONE = "GB"
 REGIONS = (1, 17)  # 1-14 are distribution areas, 15-17 England, Scotland and Wales (`/regional`)
 
@@ -41,9 +39,12 @@ _MINUTES = 30
 
 
 class UkCarbonIntensity(HttpSource):
-    """Great Britain, or one of its regions, which has forecasts alone."""
+    """Great Britain, or one of its regions, which has only forecasts."""
 
-    def __init__(self, *, region_id: Any = None, url: Any = URL, timeout_s: Any = None) -> None:
+    name = NAME
+    url = "https://api.carbonintensity.org.uk"
+
+    def __init__(self, *, region_id: Any = None, url: Any = None, timeout_s: Any = None) -> None:
         """Take the options; see `SOURCES` for what each means.
 
         Raises:
@@ -51,7 +52,7 @@ class UkCarbonIntensity(HttpSource):
         """
         self._region = None if region_id in {None, ""} else whole("region_id", region_id, *REGIONS)
         # A region is another series than the nation: what is kept of one must not be read as the other.
-        super().__init__(NAME if self._region is None else f"{NAME}:{self._region}", url, timeout_s, judge=_judge)
+        super().__init__(name=NAME if self._region is None else f"{NAME}:{self._region}", url=url, timeout_s=timeout_s)
 
     def history(self, zone: str, start: datetime, end: datetime, basis: Basis) -> Sequence[HourValue]:  # noqa: ARG002
         """Return the hours of a window (UTC), oldest first; `FORECAST` where a half-hour has no actual value yet.
@@ -83,6 +84,11 @@ class UkCarbonIntensity(HttpSource):
     def serves(self, zone: str, basis: Basis) -> bool:  # noqa: ARG002 - it has one basis, and marks it
         """Return whether the zone is Great Britain."""
         return zone == ZONE
+
+    def _judge(self, reply: Reply) -> GridError | None:
+        if reply.status == 400 and "region ID" in reply.text:  # noqa: PLR2004 - an HTTP status
+            return NotCovered(f"{NAME}: it has no such region", "region_id is 1 to 17")
+        return None
 
     def _path(self, window: str) -> str:
         if self._region is None:
@@ -131,7 +137,7 @@ def parse(answer: Any, region: int | None) -> list[Part]:
 
 def _periods(answer: Any, region: int | None) -> list[dict[str, Any]]:
     data = of_object(answer, "data", NAME)
-    if data is None:  # a range that it has not
+    if data is None:  # a range that it does not have
         return []
     rows = of_list([data] if isinstance(data, dict) else data, NAME)
     if region is None:
@@ -163,13 +169,7 @@ def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
 
 def _check(zone: str) -> None:
     if zone != ZONE:
-        raise NotCovered(f"{NAME}: Great Britain alone, not {zone or 'no zone'}")
-
-
-def _judge(reply: Reply) -> GridError | None:
-    if reply.status == 400 and "region ID" in reply.text:  # noqa: PLR2004 - an HTTP status
-        return NotCovered(f"{NAME}: it knows no such region", "region_id is 1 to 17")
-    return None
+        raise NotCovered(f"{NAME}: covers only Great Britain, not {zone or 'no zone'}")
 
 
 def _text(when: datetime) -> str:

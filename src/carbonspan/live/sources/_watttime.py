@@ -3,7 +3,7 @@
 """WattTime v3: the marginal emission rate (`co2_moer`), five minutes, by user and password, with forecast.
 
 API: https://docs.watttime.org. Marginal and no other basis: what one kWh more makes the grid emit, never to be added to
-an average. Free accounts have CAISO_NORTH alone. `MEASURED` says that the grid's own reports are in a value; the rate
+an average. Free accounts have only CAISO_NORTH. `MEASURED` says that the grid's own reports are in a value; the rate
 itself is always a model's. The values are proprietary: they are used, and not passed on.
 """
 
@@ -20,18 +20,16 @@ from carbonspan.core import _tables as tables
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, GridError, NotCovered, Unauthorised
 from carbonspan.live.sources._base import Daily, HttpSource
-from carbonspan.live.sources._hourly import Part, floor, hours, now, windows
 from carbonspan.live.sources._options import pairs, secret
-from carbonspan.live.sources._rows import Rows, hour_values, of_list, of_object
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, now, of_list, of_object, windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from carbonspan.grid.source import HourValue
-    from carbonspan.live.sources._http import Reply
+    from carbonspan.live.sources._reply import Reply
 
 NAME = "watttime"
-URL = "https://api.watttime.org"
 ENVIRONMENT_USER = "WATTTIME_USERNAME"
 ENVIRONMENT_PASSWORD = "WATTTIME_PASSWORD"  # noqa: S105 - the variable's name
 
@@ -60,13 +58,16 @@ class _Login:
 class WattTime(HttpSource):
     """WattTime, with the plan of one user."""
 
+    name = NAME
+    url = "https://api.watttime.org"
+
     def __init__(
         self,
         *,
         username: Any = None,
         password: Any = None,
         regions: Any = None,
-        url: Any = URL,
+        url: Any = None,
         timeout_s: Any = None,
     ) -> None:
         """Take the options; see `SOURCES` for what each means.
@@ -74,7 +75,7 @@ class WattTime(HttpSource):
         Raises:
             ValueError: an option is not allowed; the message says which, and what is.
         """
-        super().__init__(NAME, url, timeout_s, judge=_judge)
+        super().__init__(url=url, timeout_s=timeout_s)
         self._user = secret("username", username, ENVIRONMENT_USER)
         self._password = secret("password", password, ENVIRONMENT_PASSWORD)
         known = {row["zone"]: row["watttime_region"] for row in tables.rows("grid/watttime_regions.csv")}
@@ -126,11 +127,18 @@ class WattTime(HttpSource):
         access = self._access.get()
         return basis is Basis.MARGINAL and region is not None and (access is None or region in access)
 
+    def _judge(self, reply: Reply) -> GridError | None:
+        if reply.status == 403 and "scope" in reply.text.lower():  # noqa: PLR2004 - an HTTP status
+            return NotCovered(
+                f"{NAME}: the user's plan does not include this region", "a free account has only CAISO_NORTH"
+            )
+        return None
+
     def _region(self, zone: str, basis: Basis) -> str:
         if not self.serves(zone, basis):
             raise NotCovered(
                 f"{NAME}: no {basis.value} values of {zone or 'no zone'}",
-                "marginal alone; the option regions={'US-CAL-CISO': 'CAISO_NORTH'} names the region of a zone",
+                "only marginal values; the option regions={'US-CAL-CISO': 'CAISO_NORTH'} names the region of a zone",
             )
         return self._regions[zone]
 
@@ -159,7 +167,7 @@ class WattTime(HttpSource):
         login = self._login
         if login.pid != os.getpid():  # the parent's lock may be held by a thread that does not exist here
             login = self._login = _Login(os.getpid())
-        # Held over the login on purpose: who comes second waits for the token instead of asking for another.
+        # Held over the login on purpose: whoever comes second waits for the token instead of asking for another.
         with login.lock:
             if not login.token or time.monotonic() >= login.good_until:
                 login.token = ""
@@ -211,12 +219,6 @@ def _regions_of(answer: Any) -> frozenset[str]:
         if signal.get("signal_type") == SIGNAL:
             regions.update(str(one.get("region", "")) for one in of_list(signal.get("regions"), NAME))
     return frozenset(regions - {""})
-
-
-def _judge(reply: Reply) -> GridError | None:
-    if reply.status == 403 and "scope" in reply.text.lower():  # noqa: PLR2004 - an HTTP status
-        return NotCovered(f"{NAME}: the user's plan has not this region", "free accounts have CAISO_NORTH alone")
-    return None
 
 
 def _text(when: datetime) -> str:

@@ -11,7 +11,7 @@ import pytest
 from carbonspan.core._hours import hour_index, hour_start
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid import HourValue
-from carbonspan.live._plausible import MAX_RUN_HOURS, marked
+from carbonspan.live._outlier import MAX_RUN_HOURS, mark_outliers
 from tests.live import eia930
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def doubted(values: Iterable[HourValue]) -> dict[int, float]:
 
 @pytest.mark.parametrize("authority", eia930.ZONES)
 def test_a_year_of_a_real_grid(authority: str) -> None:
-    values = marked(hours(eia930.series(authority)), {})
+    values = mark_outliers(hours(eia930.series(authority)), {})
     assert set(doubted(values)) == (eia930.PARTIAL_REPORTS if authority == "PJM" else set())
     assert all((v.quality is Quality.ESTIMATED) == (v.around_g_per_kwh is not None) for v in values)
     assert [v.intensity_g_per_kwh for v in values] == list(eia930.series(authority).values())
@@ -49,7 +49,7 @@ def test_the_newest_hour_of_a_real_grid_as_it_comes(authority: str) -> None:
     known: dict[int, HourValue] = {}
     found = set()
     for value in hours(series):
-        (judged,) = marked([value], known)
+        (judged,) = mark_outliers([value], known)
         known[hour_index(value.hour)] = judged
         known.pop(min(known)) if len(known) > 8 else None
         if judged.around_g_per_kwh is not None:
@@ -76,22 +76,22 @@ def test_the_newest_hour_of_a_real_grid_as_it_comes(authority: str) -> None:
     ],
 )
 def test_case_by_case(numbers: dict[int, float], expected: dict[int, float]) -> None:
-    found = doubted(marked(hours(numbers), {}))
+    found = doubted(mark_outliers(hours(numbers), {}))
     assert {hour: round(number) for hour, number in found.items()} == expected
 
 
 def test_what_is_known_already_is_a_flank_and_stays_as_it_is() -> None:
     before = {hour_index(value.hour): value for value in hours({0: 360.0, 2: 340.0})}
-    (judged,) = marked(hours({1: 45.0}), before)
+    (judged,) = mark_outliers(hours({1: 45.0}), before)
     assert (judged.quality, judged.around_g_per_kwh) == (Quality.ESTIMATED, 350.0)
-    assert marked([], before) == []
+    assert mark_outliers([], before) == []
 
 
 def test_an_hour_in_doubt_is_no_flank_and_is_cleared_when_the_next_bear_it_out() -> None:
-    first = {hour_index(value.hour): value for value in marked(hours({0: 360.0, 1: 45.0}), {})}
+    first = {hour_index(value.hour): value for value in mark_outliers(hours({0: 360.0, 1: 45.0}), {})}
     long_run = hours(dict.fromkeys(range(1, 9), 45.0))
-    assert doubted(marked(long_run, first)) == {}
+    assert doubted(mark_outliers(long_run, first)) == {}
 
 
-def test_only_measured_hours_are_marked() -> None:
-    assert doubted(marked(hours(row(360, 45, 340), Quality.ESTIMATED), {})) == {}
+def test_only_measured_hours_are_mark_outliers() -> None:
+    assert doubted(mark_outliers(hours(row(360, 45, 340), Quality.ESTIMATED), {})) == {}

@@ -7,18 +7,18 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan.live._attempt import EMPTY, OK
+from carbonspan.live._backoff import EMPTY, OK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from carbonspan.core.values import Basis
-    from carbonspan.live._attempt import Attempt
+    from carbonspan.live._backoff import Attempt
     from carbonspan.live.cache._cache import Key
 
 
 TIMEOUT_S = 10.0
-"""How long `refresh` and `prefetch` wait unless they are told, in seconds."""
+"""How long `refresh` and `prefetch` wait unless the caller says otherwise, in seconds."""
 
 
 class SeriesStatus(NamedTuple):
@@ -50,7 +50,7 @@ class GridReport(NamedTuple):
         return self.complete and not self.unserved and all(row.outcome in {OK, EMPTY} for row in self.series)
 
     def problems(self) -> Iterator[str]:
-        """Return in a line each what is wrong and how to mend it."""
+        """Yield a line for each thing that is wrong, with how to mend it."""
         for row in self.series:
             if row.outcome not in {OK, EMPTY, ""}:
                 yield f"{row.source} {row.zone}: {row.outcome}{f': {row.hint}' if row.hint else ''}"

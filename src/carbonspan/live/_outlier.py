@@ -1,11 +1,11 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Mark measured hours that read far off the hours around them: a report in which most plants are missing.
+"""Marks measured hours that read far off the hours around them: a report in which most plants are missing.
 
 Calibrated on the 70,051 hours that eight US balancing authorities have for 2022 (US EIA-930). From one true hour to the
 next the intensity changes by a factor of 2.15 at most (CISO); PJM has five hours of partial reports, a run of four and
-one alone, that stand off the hour before by a factor of 6.39 or more. With a factor of 3 all five are marked and no
-true hour is, neither between two flanks nor as the newest hour, which has but one. Below 2.15 true hours would be
+a single one, that stand off the hour before by a factor of 6.39 or more. With a factor of 3 all five are marked and no
+true hour is, neither between two flanks nor as the newest hour, which has only one. Below 2.15 true hours would be
 marked: 5 of the 70,051 with a factor of 2, 55 with 1.5.
 """
 
@@ -33,10 +33,10 @@ MAX_RUN_HOURS = 6
 """The longest run in the calibration is 4 hours; what lasts longer is taken to be how the grid runs now."""
 
 
-def marked(values: Sequence[HourValue], known: Mapping[int, HourValue]) -> list[HourValue]:
-    """Return `values` with doubtful measured hours turned into estimated ones that name what the hours around say.
+def mark_outliers(values: Sequence[HourValue], known: Mapping[int, HourValue]) -> list[HourValue]:
+    """Return `values` with measured hours that are outliers turned into estimates that name what the hours around say.
 
-    The newest hours have no flank after them: off the one before, they are doubtful until a later hour bears them out.
+    The newest hours have no flank after them: off the one before, they are outliers until a later hour confirms them.
     Hours without a value are stepped over. The value itself is left as it is.
 
     Args:
@@ -45,22 +45,22 @@ def marked(values: Sequence[HourValue], known: Mapping[int, HourValue]) -> list[
     """
     series = {hour: value.intensity_g_per_kwh for hour, value in known.items() if value.around_g_per_kwh is None}
     series.update((hour_index(value.hour), value.intensity_g_per_kwh) for value in values)
-    doubts = _doubtful(series)
-    return [_doubted(value, doubts.get(hour_index(value.hour))) for value in values]
+    outliers = _outliers(series)
+    return [_marked(value, outliers.get(hour_index(value.hour))) for value in values]
 
 
-def _doubted(value: HourValue, around: float | None) -> HourValue:
+def _marked(value: HourValue, around: float | None) -> HourValue:
     if around is None or value.quality is not Quality.MEASURED:
         return value
     return replace(value, quality=Quality.ESTIMATED, around_g_per_kwh=around)
 
 
-def _doubtful(series: Mapping[int, float]) -> dict[int, float]:
-    """Return the hours in doubt, each with the mean of its run's flanks, g/kWh."""
+def _outliers(series: Mapping[int, float]) -> dict[int, float]:
+    """Return the hours that are outliers, each with the mean of its run's flanks, g/kWh."""
     hours = sorted(series)
     numbers = [series[hour] for hour in hours]
     found: dict[int, float] = {}
-    flank = numbers[0] if numbers else 0.0  # the last hour that is not in doubt
+    flank = numbers[0] if numbers else 0.0  # the last hour that is not an outlier
     start = 1
     while start < len(numbers):
         end = start

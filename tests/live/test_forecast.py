@@ -12,10 +12,10 @@ import pytest
 
 from carbonspan.core.values import Basis
 from carbonspan.grid import HourStore
-from carbonspan.live._ahead import TASK, Ahead
-from carbonspan.live._attempt import answered
-from carbonspan.live._chosen import Chosen
+from carbonspan.live._backoff import answered
 from carbonspan.live._clock import Clock
+from carbonspan.live._forecast import TASK, Forecasts
+from carbonspan.live._selection import SelectedSource
 from carbonspan.live.cache._cache import HourCache, Key
 from tests.live.loopback import WAIT_S, Hours, Loopback, LoopbackSource
 
@@ -36,15 +36,16 @@ def server() -> Iterator[Loopback]:
         yield running
 
 
-def ahead(server: Loopback, cache: HourCache, store: HourStore, forecast_hours: int = 24) -> Ahead:
+def forecasts(server: Loopback, cache: HourCache, store: HourStore, forecast_hours: int = 24) -> Forecasts:
     source = LoopbackSource(server.port, forecast_hours=forecast_hours)
-    return Ahead([(Chosen(source, source.name, shared=True, owned=False), cache)], LIFE_CYCLE, store, Clock())
+    selected = SelectedSource(source, source.name, shared=True, owned=False)
+    return Forecasts([(selected, cache)], LIFE_CYCLE, store, Clock())
 
 
 def test_two_processes_ask_once_and_both_have_it(server: Loopback, tmp_path: Path) -> None:
     for _ in range(2):
         store = HourStore()
-        report = ahead(server, HourCache(tmp_path / "grid.sqlite3"), store).ask("GB", WAIT_S)
+        report = forecasts(server, HourCache(tmp_path / "grid.sqlite3"), store).fetch("GB", WAIT_S)
         assert [row.outcome for row in report.series] == ["ok"]
         assert (report.complete, len(store)) == (True, 24)
     assert [path for path, *_ in server.requests] == ["/forecast"]
@@ -57,7 +58,7 @@ def test_while_another_process_asks_its_answer_is_waited_for(server: Loopback, t
     assert claim.holder is not None
     reports: list[bool] = []
     waiting = threading.Thread(
-        target=lambda: reports.append(ahead(server, HourCache(path), store).ask("GB", WAIT_S).complete)
+        target=lambda: reports.append(forecasts(server, HourCache(path), store).fetch("GB", WAIT_S).complete)
     )
     waiting.start()
     values = LoopbackSource(server.port, forecast_hours=3).forecast("GB", Basis.LIFE_CYCLE)
@@ -72,14 +73,14 @@ def test_while_another_process_asks_its_answer_is_waited_for(server: Loopback, t
 def test_the_wait_for_another_process_has_an_end(server: Loopback, tmp_path: Path) -> None:
     path = tmp_path / "grid.sqlite3"
     assert HourCache(path).claim(Key("loopback", "GB", Basis.LIFE_CYCLE, TASK)).holder is not None
-    ahead(server, HourCache(path), HourStore()).ask("GB", 0.1)
+    forecasts(server, HourCache(path), HourStore()).fetch("GB", 0.1)
     assert server.total == 0
 
 
 def test_a_source_without_forecast_or_without_the_basis_is_not_asked(server: Loopback) -> None:
-    report = ahead(server, HourCache(None), HourStore(), forecast_hours=0).ask("GB", WAIT_S)
+    report = forecasts(server, HourCache(None), HourStore(), forecast_hours=0).fetch("GB", WAIT_S)
     assert [row.outcome for row in report.series] == ["empty"]
     source = LoopbackSource(server.port, basis=Basis.MARGINAL, forecast_hours=24)
-    chosen = [(Chosen(source, source.name, shared=True, owned=False), HourCache(None))]
-    assert Ahead(chosen, LIFE_CYCLE, HourStore(), Clock()).ask("GB", WAIT_S).series == ()
+    selected = [(SelectedSource(source, source.name, shared=True, owned=False), HourCache(None))]
+    assert Forecasts(selected, LIFE_CYCLE, HourStore(), Clock()).fetch("GB", WAIT_S).series == ()
     assert server.total == 0

@@ -1,12 +1,18 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the body of a response within bounds, and JSON without its surprises. Used by `http` alone."""
+"""What came back over HTTP: the body read within bounds, JSON without its surprises, and what another status means."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from urllib3.exceptions import InvalidHeader
+from urllib3.util.retry import Retry
+
+from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +25,10 @@ MAX_ERROR_BYTES = 4096
 _CHUNK_BYTES = 16 * 1024
 _MAX_DIGITS = 18  # of a whole number: beyond it a float will do, and takes no quadratic time
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with gzip's header and check
+
+MAX_RETRY_AFTER_S = 21_600.0  # six hours, as urllib3 2 has it
+# 408 and 425 say themselves that the same request may be sent again (RFC 9110, 15.5.9; RFC 8470, 5.2).
+AGAIN = frozenset({408, 425, 500, 502, 503, 504})
 
 
 class Refused(Exception):  # noqa: N818 - not an error of ours: a body that cannot be used
@@ -77,14 +87,14 @@ def parsed(body: bytes) -> Any:
     """Return the JSON in a body.
 
     Raises:
-        Refused: no JSON, or a key that occurs twice. NaN and Infinity, which JSON has not and servers write, are
-            floats: one of them spoils its row (`rows.Rows.number`) and not the answer.
+        Refused: not JSON, or a key that occurs twice. NaN and Infinity, which JSON does not have and servers write,
+            are floats: one of them spoils its row (`Rows.number`) and not the answer.
     """
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_whole)
     except (ValueError, RecursionError):
         pass
-    raise Refused("the answer is no JSON")
+    raise Refused("the answer is not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,3 +106,44 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole(text: str) -> int | float:
     return int(text) if len(text) <= _MAX_DIGITS else float(text)
+
+
+class Reply(NamedTuple):
+    """What came back with another status than 200."""
+
+    status: int
+    text: str  # the first bytes of the body; never for a log or an error: a server may repeat the request in it
+    retry_after_s: float | None
+
+
+def error_of(reply: Reply, source: str) -> GridError:
+    """Return what a status usually means."""
+    status = reply.status
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Unauthorised(f"{source}: access refused (HTTP {status})", "check the key, and what its plan covers")
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        return NotCovered(f"{source}: nothing there (HTTP {status})")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimited(
+            f"{source}: too many requests (HTTP 429)",
+            "fewer zones, or a larger plan",
+            retry_after_s=reply.retry_after_s,
+        )
+    if (
+        status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or status in AGAIN
+        or status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    ):
+        return Unavailable(f"{source}: the server failed (HTTP {status})", retry_after_s=reply.retry_after_s)
+    return BadAnswer(f"{source}: the request was not answered (HTTP {status})")
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """Return how long a server asks to wait: seconds or a date (RFC 9110, 10.2.3); `None` for neither."""
+    if not header:
+        return None
+    try:
+        seconds = float(Retry().parse_retry_after(header))
+    except (InvalidHeader, ValueError, OverflowError, TypeError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)

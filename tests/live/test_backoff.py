@@ -12,19 +12,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, RateLimited, Unauthorised, Unavailable
-from carbonspan.live._attempt import (
-    DAY_S,
+from carbonspan.live._backoff import (
     FAILED_S,
-    HOUR_S,
     JITTER_S,
     LIMITED_S,
     LONGEST_WAIT_S,
     REFUSED_S,
     Attempt,
     answered,
+    answered_for_past,
     failed,
-    settled,
 )
+from carbonspan.live._clock import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,9 +86,9 @@ def test_an_error_of_another_kind_is_named_by_its_type_alone() -> None:
 
 
 def test_a_day_of_the_past_is_asked_for_once_a_day() -> None:
-    attempt = settled(NOW_S, 2)
+    attempt = answered_for_past(NOW_S, 2)
     assert (attempt.outcome, attempt.next_s) == ("ok", NOW_S + DAY_S)
-    assert settled(NOW_S, 0).outcome == "empty"
+    assert answered_for_past(NOW_S, 0).outcome == "empty"
 
 
 @given(st.floats(0, 4e9), st.floats(-4e9, 4e9), st.integers(0, 20))

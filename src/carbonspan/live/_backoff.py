@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""When a source may be asked again for a zone, after how it answered. Arithmetic alone: no clock, no I/O."""
+"""When a source may be asked again for a zone, after how it answered. Only arithmetic: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from carbonspan.grid.source import GridError, NotCovered, RateLimited, Unauthorised
+from carbonspan.live._clock import DAY_S, HOUR_S, MINUTE_S
 
 if TYPE_CHECKING:
     from random import Random
-
-MINUTE_S = 60.0
-HOUR_S = 3600.0
-DAY_S = 24 * HOUR_S
 
 OK = "ok"
 EMPTY = "empty"  # an answer without a single hour
@@ -41,7 +38,7 @@ LONGEST_WAIT_S = DAY_S
 class Attempt:
     """The last time a source was asked for something, and the next. Moments are seconds since 1970."""
 
-    outcome: str = ""  # ok, empty, or the `outcome` of a `GridError`; "" where it never was asked
+    outcome: str = ""  # ok, empty, or the `outcome` of a `GridError`; "" where it was never asked
     hint: str = ""  # how to mend it, in one line
     failures: int = 0  # in a row
     last_s: float = 0.0
@@ -63,7 +60,7 @@ def answered(now_s: float, hours: int, random: Random) -> Attempt:
     )
 
 
-def settled(now_s: float, hours: int) -> Attempt:
+def answered_for_past(now_s: float, hours: int) -> Attempt:
     """Return the attempt after a day of the past was delivered: what it lacks is asked for again in a day."""
     return Attempt(outcome=OK if hours else EMPTY, last_s=now_s, success_s=now_s, next_s=now_s + DAY_S)
 

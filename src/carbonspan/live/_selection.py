@@ -1,6 +1,9 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The live sources that a user chose: what the settings may say, and the sources made from it."""
+"""The live sources that the options `grid` and `grid_options` select: what these may say, and the sources made from it.
+
+A check raises `ValueError`: with a message where it can say more than the table of options, which says what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.grid.source import GridSource
-from carbonspan.live.sources import NAMES, make, spec_of
+from carbonspan.live.sources import BUNDLED, NAMES, make, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-BUNDLED = "bundled"
-"""The tables that ship: always the last resort, so the name may be left out."""
 
 ORIGIN_BYTES = 2
 """How much of a digest tells apart the accounts and options of one source: enough that two of them do not share what
 was fetched, and too little to give away a key."""
 
 
-class Chosen(NamedTuple):
+class SelectedSource(NamedTuple):
     """A source, and how it is treated."""
 
     source: GridSource
@@ -33,11 +33,11 @@ class Chosen(NamedTuple):
     owned: bool  # whether it was made here, and is to be closed
 
 
-def parse(value: Any) -> tuple[Any, ...]:
+def parse_sources(value: Any) -> tuple[Any, ...]:
     """Return the sources in order, `bundled` last: names, paths, callables and `GridSource` objects.
 
     Raises:
-        ValueError: something is no source; the message says what is allowed where that is not plain.
+        ValueError: something is not a source; the message says what is allowed where that is not plain.
     """
     items = value.split(",") if isinstance(value, str) else value
     if isinstance(items, (os.PathLike, GridSource)) or callable(items):
@@ -63,44 +63,57 @@ def _item(item: Any) -> Any:
     raise ValueError
 
 
-def made(
+def parse_source_options(value: Any) -> dict[str, dict[str, Any]]:
+    """Return the options of each source by its name, from a mapping or JSON. They may hold keys.
+
+    Raises:
+        ValueError: it is neither, or no source has such a name.
+    """
+    if isinstance(value, str):
+        value = json.loads(value)
+    if not hasattr(value, "items") or not all(name in NAMES and hasattr(v, "items") for name, v in value.items()):
+        raise ValueError(f"allowed: a mapping of source name to its options; names: {', '.join(NAMES)}")
+    return {spec_of(name).name: dict(options) for name, options in value.items()}
+
+
+def make_sources(
     items: Sequence[Any],
     options: Mapping[str, Mapping[str, Any]],
     environ: Mapping[str, str],
     passed_over: Callable[[str], None] | None = None,
-) -> list[Chosen]:
+) -> list[SelectedSource]:
     """Return the sources, made with their options.
 
     Args:
-        items: from `parse`.
+        items: from `parse_sources`.
         options: the options of each source by its name.
         environ: where sources find their keys.
-        passed_over: told why a source is left out; without it, that is raised.
+        passed_over: called with the reason why a source is left out; without it, that is raised.
 
     Raises:
         ValueError: an option is wrong or missing, or two sources have one name; the message says what is allowed.
     """
-    found: dict[str, Chosen] = {}
+    found: dict[str, SelectedSource] = {}
     for item in items:
         if item == BUNDLED:
             continue
         try:
-            chosen = _made(item, options, environ)
-            if chosen.source.name in found:
-                raise ValueError(f"grid names {chosen.source.name} more than once; allowed: each source once")  # noqa: TRY301
+            made = _make(item, options, environ)
+            if made.source.name in found:
+                raise ValueError(f"grid names {made.source.name} more than once; allowed: each source once")  # noqa: TRY301
         except ValueError as error:
             if passed_over is None:
                 raise
             passed_over(str(error))
         else:
-            found[chosen.source.name] = chosen
+            found[made.source.name] = made
     return list(found.values())
 
 
-def _made(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> Chosen:
+def _make(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> SelectedSource:
     if isinstance(item, GridSource):
-        kind = f"{type(item).__module__}.{type(item).__qualname__}"
-        return Chosen(item, f"{item.name}#{_digest(kind)}", shared=True, owned=False)
+        name = f"{type(item).__module__}.{type(item).__qualname__}"
+        return SelectedSource(item, f"{item.name}#{_digest(name)}", shared=True, owned=False)
     if isinstance(item, str):
         name, given = item, options.get(item, {})
     elif isinstance(item, os.PathLike):
@@ -111,7 +124,7 @@ def _made(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[
     source = make(name, given, read)
     variant = {"options": dict(given), "environment": read.seen}
     origin = f"{source.name}#{_digest(variant)}" if given or read.seen else source.name
-    return Chosen(source, origin, shared=spec_of(name).shared, owned=True)
+    return SelectedSource(source, origin, shared=spec_of(name).shared, owned=True)
 
 
 def _digest(value: Any) -> str:

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fetch the hours to come, for who plans by them: spans need none, so nothing does this in the background.
+"""Fetches the hours to come, for those who plan by them: spans need none, so nothing does this in the background.
 
 Asked once an hour for all processes of the host, like the hours that were.
 """
@@ -11,8 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan.live._asking import Asker
-from carbonspan.live._report import GridReport, SeriesStatus, status_of
+from carbonspan.live._fetcher import Fetcher
+from carbonspan.live._status import GridReport, SeriesStatus, status_of
 from carbonspan.live.cache._cache import Key
 
 if TYPE_CHECKING:
@@ -20,41 +20,43 @@ if TYPE_CHECKING:
 
     from carbonspan.core.values import Basis
     from carbonspan.grid._store import HourStore
-    from carbonspan.live._chosen import Chosen
     from carbonspan.live._clock import Clock
+    from carbonspan.live._selection import SelectedSource
     from carbonspan.live.cache._cache import HourCache
 
 TASK = "forecast"
 """What is asked for, in place of a day of the past: it has attempts and leases of its own."""
 
 
-class _Asked(NamedTuple):
-    item: Chosen
+class _Member(NamedTuple):
+    item: SelectedSource
     cache: HourCache
-    asker: Asker
+    fetcher: Fetcher
 
 
-class Ahead:
+class Forecasts:
     """The forecasts of all sources, each asked in a thread of its own: one that hangs holds up no other."""
 
     def __init__(
         self,
-        chosen: Sequence[tuple[Chosen, HourCache]],
+        sources: Sequence[tuple[SelectedSource, HourCache]],
         bases: tuple[Basis, ...],
         store: HourStore,
         clock: Clock,
     ) -> None:
         """Take the sources with the cache of each, the bases that may be used, where hours go, and the time."""
-        self._all = [_Asked(item, cache, Asker(item.source, bases, store, cache, clock)) for item, cache in chosen]
+        self._members = [
+            _Member(item, cache, Fetcher(item.source, bases, store, cache, clock)) for item, cache in sources
+        ]
         self._bases = bases
 
-    def ask(self, zone: str, timeout_s: float) -> GridReport:
+    def fetch(self, zone: str, timeout_s: float) -> GridReport:
         """Have the forecast of a zone in the store, as far as sources have it and answer within `timeout_s` seconds."""
         end_s = time.monotonic() + timeout_s
         rows: list[SeriesStatus] = []
         threads = [
             threading.Thread(target=self._one, args=(one, zone, end_s, rows), name="carbonspan-forecast", daemon=True)
-            for one in self._all
+            for one in self._members
         ]
         for thread in threads:
             thread.start()
@@ -62,8 +64,8 @@ class Ahead:
             thread.join(max(0.0, end_s - time.monotonic()))
         return GridReport(tuple(rows), complete=not any(thread.is_alive() for thread in threads))
 
-    def _one(self, asked: _Asked, zone: str, end_s: float, rows: list[SeriesStatus]) -> None:
-        item, cache, asker = asked
+    def _one(self, member: _Member, zone: str, end_s: float, rows: list[SeriesStatus]) -> None:
+        item, cache, fetcher = member
         basis = next((basis for basis in self._bases if item.source.serves(zone, basis)), None)
         if basis is None:
             return
@@ -74,7 +76,7 @@ class Ahead:
             claim = cache.claim(key)
         attempt = claim.attempt
         if claim.holder is None:
-            asker.load_present(key)
+            fetcher.load_present(key)
         else:
-            attempt = asker.ahead(key, claim)
+            attempt = fetcher.forecast(key, claim)
         rows.append(status_of(key, attempt, 0, None))

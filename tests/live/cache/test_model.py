@@ -16,7 +16,8 @@ from carbonspan.core._hours import hour_index, hour_start
 from carbonspan.core.values import Basis
 from carbonspan.grid import HourValue
 from carbonspan.grid._store import RANK
-from carbonspan.live._attempt import Attempt
+from carbonspan.live._backoff import Attempt
+from carbonspan.live._clock import Clock
 from carbonspan.live.cache import _lease as lease
 from carbonspan.live.cache._cache import HourCache, Key
 
@@ -40,7 +41,7 @@ class Model(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.now = START
         path = Path(self.folder.name) / "grid.sqlite3"
-        self.caches = [HourCache(path, now_s=self._now_s) for _ in range(2)]
+        self.caches = [HourCache(path, clock=Clock(wall_s=self._now_s)) for _ in range(2)]
         self.hours: dict[tuple[str, str, Basis, int], HourValue] = {}
         self.attempts: dict[Key, Attempt] = {}
         self.holders: dict[Key, tuple[lease.Holder, float]] = {}

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of hours become hours."""
+"""Parts of hours become hours, and long windows are cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.core.values import Quality
-from carbonspan.live.sources._hourly import RANK, Part, floor, hours, minutes_between, windows
+from carbonspan.grid._store import RANK
+from carbonspan.live.sources._rows import Part, floor, hours, minutes_between, windows
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 M, E, F = Quality.MEASURED, Quality.ESTIMATED, Quality.FORECAST

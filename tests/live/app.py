@@ -1,0 +1,63 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""An application with the processor under test: from a span to what stands on it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from carbonspan import CarbonSpanProcessor
+from tests.live.loopback import WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LLM: dict[str, Any] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.usage.input_tokens": 1000,
+    "gen_ai.usage.output_tokens": 100,
+}
+REGION = "aws:eu-west-2"
+
+
+class App:
+    """A provider with the processor under test."""
+
+    def __init__(self, **options: Any) -> None:
+        given: dict[str, Any] = {"region": REGION, "grid_cache": False} | options
+        self.processor = CarbonSpanProcessor(**given)
+        self._exported = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(self.processor)
+        provider.add_span_processor(SimpleSpanProcessor(self._exported))
+        self._tracer = provider.get_tracer("opentelemetry.instrumentation.openai_v2")
+
+    def span(self, at_s: float | None = None, **more: Any) -> tuple[float, str, str]:
+        """End an LLM span; return g/kWh, quality and source."""
+        now_ns = time.time_ns() if at_s is None else int(at_s * 1e9)
+        span = self._tracer.start_span("chat gpt-4o", attributes=LLM | more, start_time=now_ns)
+        span.end(now_ns)
+        exported: ReadableSpan = self._exported.get_finished_spans()[-1]
+        self._exported.clear()
+        got: dict[str, Any] = dict(exported.attributes or {})
+        return tuple(got[f"carbon.intensity.{name}"] for name in ("g_per_kwh", "quality", "source"))
+
+    def until(
+        self, wanted: Callable[[tuple[float, str, str]], bool], at_s: float | None = None
+    ) -> tuple[float, str, str]:
+        end_s = time.monotonic() + WAIT_S
+        while not wanted(found := self.span(at_s)):
+            assert time.monotonic() < end_s, found
+            time.sleep(0.02)  # as far apart as spans may be
+        return found
+
+
+def this_hour() -> int:
+    return int(time.time() // 3600)
