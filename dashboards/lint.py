@@ -34,7 +34,7 @@ def problems(board: Board) -> list[str]:
 
 
 def template_datasource_rule(board: Board) -> Iterator[str]:
-    """Data sources are chosen by a variable named after their type, with a label that says so."""
+    """Data sources are selected by a variable named after their type, with a label that says so."""
     found = [v for v in board["templating"]["list"] if v["type"] == "datasource"]
     if not found:
         yield "no data source variable"
@@ -88,7 +88,7 @@ def panel_datasource_rule(board: Board) -> Iterator[str]:
 
 
 def panel_no_targets_rule(board: Board) -> Iterator[str]:
-    """Each panel asks something, and its queries can be told apart."""
+    """Each panel has a query, and its queries have different names."""
     for panel in panels(board):
         ids = [target.get("refId") for target in panel.get("targets", [])]
         if not ids or len(set(ids)) != len(ids):
@@ -141,7 +141,7 @@ def target_service_rule(board: Board) -> Iterator[str]:
 
 
 def one_basis_rule(board: Board) -> Iterator[str]:
-    """No sum adds two bases up: figures are of the chosen basis, or split by it."""
+    """No sum adds two bases: figures are for the selected basis, or split by it."""
     for panel, target in _targets(board, "promql"):
         for metric, matchers in _SELECTOR.findall(target["expr"]):
             about_spans = metric.startswith(("carbonspan_spans", "carbonspan_grid_refreshes", "carbonspan_grid_age"))

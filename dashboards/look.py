@@ -53,7 +53,7 @@ JUDGEMENT = [
     dashboard.Threshold(value=0.95, color=GREY),
     dashboard.Threshold(value=1.1, color="red"),
 ]
-"""Of a ratio: what is 5 % less is better, what is 10 % more is worse, and between them traffic alone may do it."""
+"""Of a ratio: what is 5 % less is better, what is 10 % more is worse, and in between it may only be traffic."""
 
 SPANS_OF_REQUESTS = (
     'resource.service.name =~ "$service" && resource.deployment.environment.name =~ "$environment"'

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dashboards.look import AnyPanel
 
 _COUNTED = 'carbonspan_outcome=~"enriched|unknown_model|container_usage"'
-"""The outcomes of spans that stand for one inference and carry grams."""
+"""The outcomes of spans that represent one inference and carry grams."""
 
 
 def grid() -> list[AnyPanel]:
@@ -53,7 +53,7 @@ def grid() -> list[AnyPanel]:
         empty="No live grid source is configured: spans get the yearly tables",
     )
     for panel in (met, used):
-        panel.time_from("24h")  # the day's shape, whatever range is chosen
+        panel.time_from("24h")  # how the day varies, whatever range is selected
     return [
         met,
         used,

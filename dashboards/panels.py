@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of panels that ask Prometheus: curves, single figures, bars and tables."""
+"""The panels that query Prometheus: curves, single figures, bars and tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dashboards.look import Column
 
 _BAR_PX = 40
-"""Height of a bar at most: one alone would fill its panel."""
+"""The largest height of a bar: a single one would fill its panel."""
 _NARROW_PX = 80
 """Of a table's columns: enough for a figure with its unit, and half of what Grafana takes by default."""
 _NAME_PX = 160
@@ -138,7 +138,7 @@ def rows(
     panel.datasource(look.PROMETHEUS)
     targets = [_instant(Query(column.expr), index) for index, column in enumerate(columns)]
     panel.targets([target.format(prometheus_models.PromQueryFormat.TABLE) for target in targets])
-    # Grafana names values after their queries' refIds, but "Value" where one query alone has any.
+    # Grafana names values after their queries' refIds, but "Value" where only one query has any.
     titles = {f"Value #{_ref_id(index)}": column.title for index, column in enumerate(columns)}
     titles["Value"] = columns[0].title
     panel.transformations(

@@ -29,7 +29,7 @@ DEFAULTS: Mapping[str, str] = {
     "where": "true",
     "dirty_from": "0",
 }
-"""What a variable stands for unless told otherwise; one that is not listed chooses everything."""
+"""What a variable is replaced by unless given; one that is not listed selects everything."""
 EVERYTHING = ".*"
 
 LANGUAGES: Mapping[str, tuple[str, str]] = {"prometheus": ("promql", "expr"), "tempo": ("traceql", "query")}

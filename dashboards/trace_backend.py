@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Trace backend: carbon by flag and cohort asked of the traces themselves in TraceQL, and the dirtiest of them."""
+"""Trace backend: carbon by flag and cohort from the traces themselves in TraceQL, and the dirtiest of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dashboard() -> Dashboard:
             variables.flag_attribute(),
         ],
     )
-    made.time("now-1h", "now")  # Tempo refuses TraceQL metrics over more than three hours, unless it is told otherwise
+    made.time("now-1h", "now")  # Tempo refuses TraceQL metrics over more than three hours, unless configured otherwise
     made.with_variable(variables.cohort_attribute())
     made.with_variable(variables.where())
     made.with_variable(variables.dirty_from(f'{promql.PROCESS}, carbon_intensity_basis="$basis"'))

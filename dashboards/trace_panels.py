@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of panels that ask the trace backend in TraceQL: tables of spans, and curves over them."""
+"""The panels that query the trace backend in TraceQL: tables of spans, and curves over them."""
 
 from __future__ import annotations
 

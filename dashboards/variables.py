@@ -85,7 +85,7 @@ def export_interval() -> builders.CustomVariable:
 
 
 def basis() -> builders.QueryVariable:
-    """Return the choice of the one basis whose figures are shown: two never belong in one sum."""
+    """Return the choice of the one basis whose figures are shown: two must never be added."""
     query = f"label_values({promql.REQUESTS}{{{promql.PROCESS}}}, carbon_intensity_basis)"
     description = "What the grid intensity includes. Only requests of this basis are shown: two must never be added."
     variable = one("basis", "Basis", description, query)
@@ -94,7 +94,7 @@ def basis() -> builders.QueryVariable:
 
 
 def flag() -> builders.QueryVariable:
-    """Return the choice of the feature flag, as a label's name; the model stands in where there is no flag."""
+    """Return the choice of the feature flag, as a label's name; the model is used where there is no flag."""
     description = (
         "The feature flag to compare by, as the name of its label (CARBONSPAN_FLAGS). Where no flag is configured "
         "the model is used."
@@ -110,7 +110,7 @@ def variant() -> builders.QueryVariable:
 
 
 def cohort() -> builders.QueryVariable:
-    """Return the choice of the cohort, as a label's name; the agent stands in where there is no cohort."""
+    """Return the choice of the cohort, as a label's name; the agent is used where there is no cohort."""
     description = (
         "The cohort to compare by, as the name of its label (CARBONSPAN_COHORTS). Where none is configured the agent "
         "is used."
@@ -148,7 +148,7 @@ def side(name: str, label: str, *, last: bool) -> builders.QueryVariable:
 
 
 def flag_attribute() -> builders.QueryVariable:
-    """Return the choice of the feature flag as an attribute's name; the model stands in where there is no flag."""
+    """Return the choice of the feature flag as an attribute's name; the model is used where there is no flag."""
     variable = one(
         "flag_attribute",
         "Flag",
@@ -163,7 +163,7 @@ def flag_attribute() -> builders.QueryVariable:
 
 
 def cohort_attribute() -> builders.TextBoxVariable:
-    """Return the name of the cohort's attribute, to be typed: no name tells a cohort from any other attribute."""
+    """Return the name of the cohort's attribute, to be typed: a cohort's name cannot be recognised among other attributes."""
     return _typed(
         "cohort_attribute",
         "Cohort",
