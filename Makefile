@@ -4,6 +4,9 @@ PYTHON ?= python3
 # Interpreters that `make test-pythons` looks for; those missing on the machine are named, not hidden.
 PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
 
+# One worker a core; tests that must not run beside each other are of one `xdist_group`.
+PARALLEL = -n auto --dist loadgroup
+
 PIP_QUIET = --quiet --disable-pip-version-check
 DEV = .venv/.ready
 DEMO = .venv-demo/.ready
@@ -29,16 +32,17 @@ $(DEV): pyproject.toml constraints.txt
 demo: $(DEMO) ## an agent under two variants, real SDKs, loopback only
 	@.venv-demo/bin/carbonspan demo
 
-test: $(DEV) ## the tests, with branch coverage
-	@.venv/bin/coverage erase
-	@.venv/bin/coverage run -m pytest
-	@.venv/bin/coverage combine --quiet
-	@.venv/bin/coverage report
+test: $(DEV) ## the tests, on all cores, with branch coverage
+	@.venv/bin/python -m pytest $(PARALLEL) --cov --cov-report=term-missing:skip-covered
 
-check: $(DEV) ## formatting, lint rules, types
+test-pythons: $(DEV) ## the tests under every other declared Python on this machine
+	@WITHOUT=.venv/bin/python PYTHONS="$(PYTHONS)" sh tests/pythons.sh $(PARALLEL)
+
+check: $(DEV) ## formatting, lint rules, types, for pyright those of the public names
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@.venv/bin/pyright
 	@if .venv/bin/python -c 'import grafana_foundation_sdk' 2>/dev/null; \
 		then .venv/bin/mypy --python-version 3.11 dashboards tests/dashboards; \
 		else echo "types of dashboards/ are not checked: their SDK needs Python 3.11"; fi
@@ -46,9 +50,6 @@ check: $(DEV) ## formatting, lint rules, types
 format: $(DEV) ## format and apply safe fixes
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
-
-test-pythons: ## the tests under every declared Python on this machine
-	@PYTHONS="$(PYTHONS)" sh tests/pythons.sh
 
 test-sdks: $(DEV) ## the write-back and the exporter on every OpenTelemetry SDK of the matrix
 	@PYTHON=.venv/bin/python sh tests/sdks.sh

@@ -119,7 +119,7 @@ def test_the_attributes_of_a_call() -> None:
         cached_input_tokens=1,
         cache_write_tokens=2,
         reasoning_tokens=3,
-        **{"gen_ai.request.model": "mine", "user.cohort": "free"},
+        extra={"gen_ai.request.model": "mine", "user.cohort": "free"},
     ) == {
         "gen_ai.operation.name": "generate_content",
         "gen_ai.provider.name": "azure.ai.openai",

@@ -195,7 +195,7 @@ def llm_attributes(
     cache_write_tokens: int | None = None,
     reasoning_tokens: int | None = None,
     response_id: str | None = None,
-    **more: Any,
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what an instrumentation writes on the span of one LLM call, by OpenTelemetry's semantic conventions.
 
@@ -212,7 +212,7 @@ def llm_attributes(
         cache_write_tokens: How many of the input tokens were written to one.
         reasoning_tokens: How many of the output tokens were reasoning.
         response_id: The answer's id.
-        **more: Other attributes, given as `**{"user.cohort": "free"}`; they win over those above.
+        extra: Other attributes, such as `{"user.cohort": "free"}`; they win over those above.
 
     Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
     """
@@ -228,7 +228,7 @@ def llm_attributes(
         "gen_ai.usage.cache_creation.input_tokens": cache_write_tokens,
         "gen_ai.usage.reasoning.output_tokens": reasoning_tokens,
     }
-    return {name: value for name, value in {**written, **more}.items() if value is not None}
+    return {name: value for name, value in {**written, **(extra or {})}.items() if value is not None}
 
 
 def llm_span(

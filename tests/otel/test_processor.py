@@ -393,7 +393,7 @@ def test_an_energy_model_of_the_users() -> None:
         {"it_j": Range(math.nan, 1, 2)},
         {"avoided_it_j": math.nan},
         {"avoided_it_j": -5.0},
-        {"model_id": object()},
+        {"model_id": b"gpt-4o"},
         {"evidence": [1]},
     ],
     ids=str,

@@ -49,7 +49,7 @@ class EcoLogitsModel:
         ImportError: The package is not installed; the message names the extra.
     """
 
-    name: Final = "ecologits"
+    name = "ecologits"
 
     def __init__(self, fallback: TokenModel | None = None) -> None:
         try:

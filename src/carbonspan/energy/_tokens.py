@@ -65,8 +65,8 @@ class TokenModel:
     shared, so they move together. Cache writes cost what fresh input costs: the computation is the same.
     """
 
-    name: Final = "carbonspan-tokens"
-    version: Final = "1.0"
+    name = "carbonspan-tokens"
+    version = "1.0"
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.registry = registry or default_registry()

@@ -12,7 +12,11 @@ from opentelemetry.util.genai.handler import get_telemetry_handler
 
 folder = Path(os.environ["BROKER_FOLDER"])
 app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {"data_folder_in": str(folder), "data_folder_out": str(folder)}
+app.conf.broker_transport_options = {
+    "data_folder_in": str(folder),
+    "data_folder_out": str(folder),
+    "control_folder": str(folder / "control"),
+}
 app.conf.worker_prefetch_multiplier = 1
 
 
