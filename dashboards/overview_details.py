@@ -178,8 +178,8 @@ def sure() -> list[AnyPanel]:
         panels.bars(
             "Requests by basis",
             "Counted requests by what their grid intensity includes. More than one bar: this dashboard shows only "
-            "the selected basis, and the rest is not in its totals. docs/how-to/grid.md explains how to have one "
-            "basis.",
+            "the selected basis, and the rest is not in its totals. docs/reference/grid-intensity.md explains how to "
+            "have one basis.",
             look.COUNT,
             [Query(growth(promql.REQUESTS, promql.ANY_BASIS, "carbon_intensity_basis"), "{{carbon_intensity_basis}}")],
             width=24,

@@ -163,7 +163,7 @@ def flag_attribute() -> builders.QueryVariable:
 
 
 def cohort_attribute() -> builders.TextBoxVariable:
-    """Return the name of the cohort's attribute, to be typed: a cohort's name cannot be recognised among other attributes."""
+    """Return the name of the cohort's attribute, to be typed: nothing marks it among other attributes."""
     return _typed(
         "cohort_attribute",
         "Cohort",
