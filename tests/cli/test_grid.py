@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
-from rich.console import Console
 
-from carbonspan.cli import _curve as curve, _hours as hours
 from carbonspan.cli._app import app
+from carbonspan.cli._grid import cleanest
 from carbonspan.live._live import open_grids
+from tests.cli.running import hour_row
 from tests.live.sources.faults import FaultServer, answer, never, unused_port
 from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
@@ -102,11 +102,11 @@ def test_without_a_live_source_tables_answer_and_nothing_is_made(tmp_path: Path)
     assert found["sources"] == ["bundled"]
     assert qualities(found) == {"profile"}
     text = call("now", "DEU").output
-    assert "No live source is asked" in text
+    assert "No live source is in use" in text
     assert "zone DE" in text
     assert list(tmp_path.iterdir()) == []
     named = call("now", "GB", "--source", "bundled", env={"CARBONSPAN_GRID": "uk"}).output
-    assert "No live source is asked" in named
+    assert "No live source is in use" in named
 
 
 @pytest.mark.parametrize("region", ["GB", "zone:GB", "GBR", "aws:eu-west-2", "uksouth"])
@@ -122,7 +122,7 @@ def test_a_source_that_refuses_is_named_with_its_hint_and_tables_answer() -> Non
     assert qualities(found) == {"annual"}
     assert found["problems"] == ["electricity_maps DE: unauthorised: check the key, and what its plan covers"]
     assert "! electricity_maps DE: unauthorised" in text
-    assert "bundled tables stand in" in text
+    assert "bundled tables are used instead" in text
 
 
 def test_a_source_that_hangs_is_waited_for_no_longer_than_asked() -> None:
@@ -142,9 +142,9 @@ def test_a_source_that_hangs_is_waited_for_no_longer_than_asked() -> None:
         (("now", "GB", "--source", "sun"), {}, "option 'grid' is ['sun']"),
         (("now", "GB", "--basis", "average"), {}, "option 'basis' is 'average'"),
         (("now", "DE", "--source", "electricity_maps"), {"ELECTRICITYMAPS_API_TOKEN": ""}, "token is missing"),
-        (("history", "GB", "--day", "2999-01-01"), {}, "no day from 1970-01-01 to today"),
-        (("history", "GB", "--day", "1969-12-31"), {}, "no day from 1970-01-01 to today"),
-        (("now", "SG", "--basis", "marginal"), {"CARBONSPAN_BASIS_STRICT": "true"}, "no figure of this basis"),
+        (("history", "GB", "--day", "2999-01-01"), {}, "is not between 1970-01-01 and today"),
+        (("history", "GB", "--day", "1969-12-31"), {}, "is not between 1970-01-01 and today"),
+        (("now", "SG", "--basis", "marginal"), {"CARBONSPAN_BASIS_STRICT": "true"}, "no figure in this basis"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_status_1(arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
@@ -207,7 +207,7 @@ def test_a_forecast_where_the_source_has_none() -> None:
     assert qualities(found) == {"annual"}
     assert found["cleanest"] is None
     assert "all hours are alike" in text
-    assert "bundled tables stand in" in text
+    assert "bundled tables are used instead" in text
 
 
 def test_a_forecast_that_fails_says_why() -> None:
@@ -268,7 +268,9 @@ def test_a_partial_report_is_marked() -> None:
 def test_a_geography_has_no_live_hours_and_that_is_said() -> None:
     found = as_json("now", "EU", env=environment("energy_charts", f"http://127.0.0.1:{unused_port()}"))
     assert qualities(found) == {"mix"}
-    assert found["problems"] == ["EU is no single grid zone: live sources have zones alone (`carbonspan regions`)"]
+    assert found["problems"] == [
+        "EU is not a single grid zone, and live sources serve only those (`carbonspan regions`)"
+    ]
 
 
 def test_a_zone_that_no_source_serves() -> None:
@@ -276,68 +278,18 @@ def test_a_zone_that_no_source_serves() -> None:
     assert as_json("forecast", "SG", env=env)["problems"] == ["SG: no source serves this zone"]
 
 
-def row(hour: int, grams: float | None, quality: str = "measured", **more: Any) -> dict[str, Any]:
-    when = (datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if grams is None:
-        return {"hour": when, "g_per_kwh": None}
-    value = {"low": grams, "central": grams, "high": grams}
-    return {"hour": when, "g_per_kwh": value, "quality": quality, "basis": "direct", "source": "s", **more}
-
-
-def drawn(rows: list[dict[str, Any]], signs: curve.Signs = curve.BLOCKS, offset_h: float = 0.0) -> list[str]:
-    found = {
-        "kind": "forecast",
-        "zone": "GB",
-        "place": "GB",
-        "sources": ["s", "bundled"],
-        "hours": rows,
-        "summary": hours._summary(rows),
-        "cleanest": hours.cleanest(rows),
-        "problems": [],
-    }
-    console = Console(width=COLUMNS, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    with console.file:
-        console.print(curve.report(found, signs, timezone(timedelta(hours=offset_h))))
-        return console.export_text().splitlines()
-
-
-@pytest.mark.parametrize("count", [1, 3, 24, 48, 72])
-@pytest.mark.parametrize("offset_h", [0.0, 1.0, 5.5, -9.5])
-@pytest.mark.parametrize("signs", [curve.BLOCKS, curve.ASCII], ids=["blocks", "ascii"])
-def test_any_number_of_hours_fits(count: int, offset_h: float, signs: curve.Signs) -> None:
-    lines = drawn([row(n, 100.0 * (n % 7), QUALITIES[n % len(QUALITIES)]) for n in range(count)], signs, offset_h)
-    assert max(len(line.rstrip()) for line in lines) <= COLUMNS
-    assert any(line.startswith("UTC") for line in lines)
-    assert any(line.startswith("local") for line in lines) == bool(offset_h)
-    if signs is curve.ASCII:
-        assert all(line.isascii() for line in lines)
-
-
-QUALITIES = list(curve.LOOKS)
-
-
-def test_every_quality_has_a_letter_of_its_own() -> None:
-    looks = [*curve.LOOKS.values(), curve.DOUBTFUL, curve.NONE]
-    assert len({look.letter for look in looks}) == len(looks)
-
-
-def test_bars_are_as_high_as_their_hours_and_zero_is_a_value() -> None:
-    lines = drawn([row(0, 0.0), row(1, 100.0), row(2, 50.0), row(3, 0.01), row(4, None)])
-    bars = ["".join(line[7 + 3 * n] for line in lines[2:10]) for n in range(5)]
-    assert bars == ["        ", "████████", "    ████", "       ▁", "        "]
-    assert ".  no figure of this basis" in "\n".join(lines)
-
-
-def test_nothing_but_zero_and_nothing_at_all_are_drawn() -> None:
-    assert any("0 in each of 2 h" in line for line in drawn([row(0, 0.0), row(1, 0.0)]))
-    assert any("no figure of this basis (basis_strict)" in line for line in drawn([row(0, None)]))
-
-
-def test_the_cleanest_hours_in_a_row_are_in_a_row() -> None:
-    rows = [row(0, 10.0), row(1, None), row(2, 10.0), row(3, 20.0), row(4, 90.0), row(5, 30.0)]
-    found = hours.cleanest(rows)
+def test_the_cleanest_hours_in_a_row_are_in_a_hour_row() -> None:
+    rows = [
+        hour_row(0, 10.0),
+        hour_row(1, None),
+        hour_row(2, 10.0),
+        hour_row(3, 20.0),
+        hour_row(4, 90.0),
+        hour_row(5, 30.0),
+    ]
+    found = cleanest(rows)
     assert found is not None
-    assert found["in_a_row"]["hour"] == row(2, 0.0)["hour"]
-    short = hours.cleanest([*rows[:3:2], row(3, 5.0)])
+    assert found["in_a_row"]["hour"] == hour_row(2, 0.0)["hour"]
+    short = cleanest([*rows[:3:2], hour_row(3, 5.0)])
     assert short is not None
     assert short["in_a_row"] is None

@@ -1,9 +1,9 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the live grid is: each configured source is asked once, within bounds, and the shared file looked at.
+"""How the live grid is doing: each configured source is asked once, within a time limit, and the shared file is read.
 
-Nothing is asked unless a live source is configured. What is told of a source is its own text for the log, which holds
-no key; the options are not told at all.
+No source is asked unless one is configured. What is shown of a source is its own text for the log, which holds no key;
+its options are not shown at all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carbonspan.cli._output import time_text
 from carbonspan.grid.source import GridError
 from carbonspan.live._live import bases
 from carbonspan.live._selection import make_sources
@@ -35,30 +36,30 @@ TIMEOUT_S = 20.0
 
 OK, NOT_PROBED, NO_ANSWER, EMPTY = "ok", "not probed", "no answer", "empty"
 
-HOURS = 6  # of history that are asked for: sources are an hour or two late
-MAX_ZONES = 8  # that are named
-USUAL = ("DE", "FR", "GB", "US-CAL-CISO", "DK-DK1")
-"""Asked for where neither the settings nor the cache tell a zone: large ones, which most sources have."""
+HOURS = 6  # of history to ask for: sources are an hour or two late
+MAX_ZONES = 8  # to name
+USUAL_ZONES = ("DE", "FR", "GB", "US-CAL-CISO", "DK-DK1")
+"""Tried where neither the settings nor the cache name a zone: large ones, which most sources have."""
 
 
 def examine(settings: Settings, *, offline: bool, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
-    """Return how each source and the shared file are, and what is wrong, in a line each with how to mend it."""
+    """Return the state of each source and of the shared file, and each problem in a line that says how to solve it."""
     if settings.grid == (BUNDLED,):
         return {"sources": [], "cache": None, "problems": []}
     problems: list[str] = []
-    chosen = make_sources(settings.grid, settings.grid_options, os.environ, problems.append)
+    sources = make_sources(settings.grid, settings.grid_options, os.environ, problems.append)
     cache = _cache(settings)
     zones = _zones(settings, cache)
     wanted = bases(settings.basis, strict=settings.basis_strict)
     if offline:
-        rows = [{"source": item.source.name, "state": NOT_PROBED} for item in chosen]
+        rows = [{"source": item.source.name, "state": NOT_PROBED} for item in sources]
     else:
-        rows = _probed(chosen, zones, wanted, timeout_s)
+        rows = ask_all(sources, zones, wanted, timeout_s)
     problems += [_line(row) for row in rows if row["state"] not in {OK, NOT_PROBED}]
     place = parse_region(settings.region) if settings.region else None
-    if chosen and place is not None and not any(item.source.serves(place.zone, b) for item in chosen for b in wanted):
+    if sources and place is not None and not any(item.source.serves(place.zone, b) for item in sources for b in wanted):
         problems.append(
-            f"no source serves {settings.region} (zone {place.zone or 'unknown'}): bundled tables will answer"
+            f"no source serves {settings.region} (zone {place.zone or 'unknown'}): the bundled tables will be used"
         )
     if cache is not None and cache.problem:
         problems.append(f"grid cache {cache.path}: {cache.problem}: {cache.hint}")
@@ -74,8 +75,8 @@ def _cache(settings: Settings) -> CacheState | None:
         return None
     from carbonspan.live.cache._file import default_path, state_of  # noqa: PLC0415 - with sqlite3, for live sources
 
-    chosen = settings.grid_cache
-    return state_of(Path(chosen).expanduser() if isinstance(chosen, str) else default_path())
+    path = settings.grid_cache
+    return state_of(Path(path).expanduser() if isinstance(path, str) else default_path())
 
 
 def _of_cache(cache: CacheState | None) -> dict[str, Any] | None:
@@ -87,7 +88,7 @@ def _of_cache(cache: CacheState | None) -> dict[str, Any] | None:
         "exists": cache.exists,
         "hours": cache.hours,
         "bytes": cache.bytes,
-        "fetched_at": None if fetched is None else fetched.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "fetched_at": None if fetched is None else time_text(fetched),
         "age_s": None if fetched is None else max(0, int((_now() - fetched).total_seconds())),
         "problem": cache.problem,
         "zones": [
@@ -96,7 +97,7 @@ def _of_cache(cache: CacheState | None) -> dict[str, Any] | None:
                 "zone": zone.zone,
                 "basis": zone.basis,
                 "hours": zone.hours,
-                "newest_hour": datetime.fromtimestamp(zone.newest_hour_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "newest_hour": time_text(datetime.fromtimestamp(zone.newest_hour_s, timezone.utc)),
             }
             for zone in cache.zones
         ],
@@ -108,18 +109,19 @@ def _zones(settings: Settings, cache: CacheState | None) -> list[str]:
     texts = [settings.region, *settings.regions.values()]
     places = [parse_region(text).zone for text in texts if text]
     cached = [zone.zone for zone in cache.zones] if cache is not None else []
-    return [zone for zone in dict.fromkeys([*places, *cached, *USUAL]) if zone]
+    return [zone for zone in dict.fromkeys([*places, *cached, *USUAL_ZONES]) if zone]
 
 
-def _probed(
-    chosen: Sequence[SelectedSource], zones: Sequence[str], wanted: Sequence[Basis], timeout_s: float
+def ask_all(
+    sources: Sequence[SelectedSource], zones: Sequence[str], wanted: Sequence[Basis], timeout_s: float
 ) -> list[dict[str, Any]]:
+    """Ask all sources at the same time, and return a row for each: one that hangs holds up no other."""
     rows: dict[str, dict[str, Any]] = {}
 
     def probe(item: SelectedSource) -> None:
-        rows[item.source.name] = _row(item, zones, wanted)
+        rows[item.source.name] = ask(item, zones, wanted)
 
-    threads = [threading.Thread(target=probe, args=(item,), name="carbonspan-doctor", daemon=True) for item in chosen]
+    threads = [threading.Thread(target=probe, args=(item,), name="carbonspan-doctor", daemon=True) for item in sources]
     for thread in threads:
         thread.start()
     end_s = time.monotonic() + timeout_s
@@ -128,12 +130,12 @@ def _probed(
     late = {"state": NO_ANSWER, "hint": "check the network, HTTPS_PROXY and the option url"}
     return [
         rows.get(name) or {"source": name, **late, "message": f"{name}: no answer within {timeout_s:g} s"}
-        for name in (item.source.name for item in chosen)
+        for name in (item.source.name for item in sources)
     ]
 
 
-def _row(item: SelectedSource, zones: Sequence[str], wanted: Sequence[Basis]) -> dict[str, Any]:
-    """Ask one source what it has, and for the last hours of one zone: a list of zones alone does not prove a key."""
+def ask(item: SelectedSource, zones: Sequence[str], wanted: Sequence[Basis]) -> dict[str, Any]:
+    """Ask one source what it has, and for the last hours of one zone: a list of zones does not prove a key."""
     source = item.source
     row: dict[str, Any] = {"source": source.name}
     try:
@@ -158,14 +160,14 @@ def _row(item: SelectedSource, zones: Sequence[str], wanted: Sequence[Basis]) ->
     if not values:
         return row | {
             "state": EMPTY,
-            "message": f"{source.name}: no hour of {zone} in the last {HOURS}",
-            "hint": "its data end earlier: newer hours are needed for spans of today",
+            "message": f"{source.name}: nothing for {zone} in the last {HOURS} hours",
+            "hint": "its data end earlier: today's spans need newer hours",
         }
     last = max(values, key=lambda value: value.hour)
     return row | {
         "state": OK,
         "zone": zone,
-        "newest_hour": last.hour.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "newest_hour": time_text(last.hour),
         "basis": last.basis.value,
         "quality": last.quality.value,
     }

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `carbonspan doctor` says of live sources and of the shared file, and that it tells no secret."""
+"""What `carbonspan doctor` says of live sources and of the shared file, and that it shows no secret."""
 
 from __future__ import annotations
 
@@ -113,19 +113,20 @@ def test_a_source_that_hangs_has_its_time() -> None:
     sources: list[GridSource] = []
     with FaultServer(never()) as server:
         sources.append(SPEAKER["energy_charts"].make(url=server.url, timeout_s=60))
-        chosen = [SelectedSource(source, source.name, shared=True, owned=False) for source in sources]
-        (row,) = probe._probed(chosen, ["DE"], [Basis.LIFE_CYCLE], 0.2)
+        selected = [SelectedSource(source, source.name, shared=True, owned=False) for source in sources]
+        (row,) = probe.ask_all(selected, ["DE"], [Basis.LIFE_CYCLE], 0.2)
     assert row["state"] == "no answer"
     assert row["message"] == "energy_charts: no answer within 0.2 s"
 
 
 def row_of(source: Any, *, owned: bool = False) -> dict[str, Any]:
-    return probe._row(SelectedSource(source, source.name, shared=True, owned=owned), ["DE"], [Basis.LIFE_CYCLE])
+    return probe.ask(SelectedSource(source, source.name, shared=True, owned=owned), ["DE"], [Basis.LIFE_CYCLE])
 
 
 def test_a_source_without_hours_of_now_and_one_of_another_basis() -> None:
     assert (
-        row_of(FunctionSource(function=lambda *_: []), owned=True)["message"] == "function: no hour of DE in the last 6"
+        row_of(FunctionSource(function=lambda *_: []), owned=True)["message"]
+        == "function: nothing for DE in the last 6 hours"
     )
     marginal = SPEAKER["watttime"].make(url=f"http://127.0.0.1:{unused_port()}")
     marginal.capabilities = lambda: Capabilities(frozenset({"DE"}), frozenset({Basis.MARGINAL}))  # type: ignore[method-assign]
@@ -148,7 +149,7 @@ def test_a_missing_key_and_a_region_that_no_source_serves() -> None:
     assert "ELECTRICITYMAPS_API_TOKEN" in found["problems"][0]
     with FaultServer(SPEAKER["uk_carbon_intensity"].play(lambda _: 100.0)) as server:
         found, page = doctor(**environment(("uk_carbon_intensity", server.url), CARBONSPAN_REGION="gcp:europe-west4"))
-    assert found["problems"] == ["no source serves gcp:europe-west4 (zone NL): bundled tables will answer"]
+    assert found["problems"] == ["no source serves gcp:europe-west4 (zone NL): the bundled tables will be used"]
     assert "Nothing is missing" not in page
 
 
@@ -164,7 +165,7 @@ def test_the_file_before_and_after_it_is_in_use(tmp_path: Path) -> None:
         env = environment(("electricity_maps", server.url))
         found, page = doctor("--offline", **env)
         assert (found["live"]["cache"]["exists"], found["problems"]) == (False, [])
-        assert "to be made" in page
+        assert "not created yet" in page
         assert list(tmp_path.iterdir()) == []
         result = CliRunner().invoke(app, ["grid", "now", "FR", "--timeout", "60"], env=env, catch_exceptions=False)
         assert result.exit_code == 0
@@ -183,7 +184,7 @@ def test_the_file_before_and_after_it_is_in_use(tmp_path: Path) -> None:
 def test_no_file_at_all() -> None:
     found, page = doctor("--offline", CARBONSPAN_GRID="uk", CARBONSPAN_GRID_CACHE="false")
     assert found["live"]["cache"] is None
-    assert "each process asks for itself" in page
+    assert "each process asks the sources itself" in page
     _, page = doctor("--offline", CARBONSPAN_GRID="uk", CARBONSPAN_GRID_CACHE="true")
     assert "grid cache" in page
 
@@ -203,34 +204,34 @@ def test_many_zones_are_cut(tmp_path: Path) -> None:
     assert "and 5 more (--json)" in page
 
 
-def damaged(path: Path, kind: str) -> None:
-    if kind == "corrupt":
+def damage(path: Path, damage_done: str) -> None:
+    if damage_done == "corrupt":
         path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
-    elif kind == "folder":
+    elif damage_done == "folder":
         path.mkdir()
     else:
         with closing(sqlite3.connect(path)) as db:
-            if kind == "foreign":
+            if damage_done == "foreign":
                 db.execute("CREATE TABLE t (x)")
             else:
                 db.execute("PRAGMA application_id = 1667396464")
-                db.execute(f"PRAGMA user_version = {SCHEMA + (1 if kind == 'newer' else -1)}")
+                db.execute(f"PRAGMA user_version = {SCHEMA + (1 if damage_done == 'newer' else -1)}")
             db.commit()
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("damage_done", "says"),
     [("corrupt", ""), ("foreign", "another program"), ("newer", "newer carbonspan"), ("folder", "")],
 )
-def test_a_file_that_cannot_be_used_is_named_and_left_alone(kind: str, says: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_named_and_left_alone(damage_done: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "grid.sqlite3"
-    damaged(path, kind)
+    damage(path, damage_done)
     before = path.read_bytes() if path.is_file() else b""
     found, page = doctor("--offline", CARBONSPAN_GRID="uk")
     (problem,) = found["problems"]
     assert str(path) in problem
     assert says in problem
-    assert ("CARBONSPAN_GRID_CACHE" in problem) is (kind in {"foreign", "newer"})
+    assert ("CARBONSPAN_GRID_CACHE" in problem) is (damage_done in {"foreign", "newer"})
     assert "make it readable" not in problem
     assert "! grid cache" in page
     assert (path.read_bytes() if path.is_file() else b"") == before
@@ -238,7 +239,7 @@ def test_a_file_that_cannot_be_used_is_named_and_left_alone(kind: str, says: str
 
 
 def test_an_empty_file_is_to_be_filled(tmp_path: Path) -> None:
-    damaged(tmp_path / "grid.sqlite3", "older")
+    damage(tmp_path / "grid.sqlite3", "older")
     assert state_of(tmp_path / "grid.sqlite3").problem == ""
 
 

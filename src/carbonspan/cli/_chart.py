@@ -1,21 +1,22 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How `carbonspan grid` looks: bars an hour, a letter for the quality of each, and what they stand on.
+"""How `carbonspan grid` looks: a bar and a letter for the quality of each hour, and what they are based on.
 
-Nothing is said by colour alone. It fits 80 columns, and where the output has no block characters, it does without.
+Colour adds nothing that is not said otherwise. It fits 80 columns, and does without block characters where the output
+has none.
 """
 
 from __future__ import annotations
 
 import math
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from carbonspan.cli._hours import FORECAST, NOW, ONE_HOUR, grams, moment
+from carbonspan.cli._output import time_of
 from carbonspan.core._numbers import digits
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+_HOUR = timedelta(hours=1)
 ROWS = 8  # lines of bars
 TICK_ROWS = 2
 CELL = 3  # columns an hour, the gap included; less where there are more hours
@@ -43,18 +45,18 @@ LOOKS = {
     "estimated": _Look("E", "yellow", "estimated"),
     "forecast": _Look("F", "cyan", "forecast"),
     "stale": _Look("S", "magenta", "stale: an earlier hour"),
-    "profile": _Look("P", "blue", "profile: month and hour of the day"),
+    "profile": _Look("P", "blue", "profile: by month and hour of the day"),
     "annual": _Look("A", "bright_black", "annual: one value a year"),
     "mix": _Look("X", "bright_black", "mix of a geography"),
 }
 DOUBTFUL = _Look("?", "red", "estimated: far off the hours around it")
-NONE = _Look(".", "bright_black", "no figure of this basis")
+NONE = _Look(".", "bright_black", "no figure in this basis")
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 class Signs(NamedTuple):
-    """What is drawn with."""
+    """The characters to draw with."""
 
     steps: str  # from empty to full
     bar: str
@@ -76,7 +78,7 @@ def look(row: dict[str, Any]) -> _Look:
 
 
 def report(found: dict[str, Any], signs: Signs = BLOCKS, local: timezone | None = None) -> RenderableType:
-    """Return a report of `hours.examine` as it is shown.
+    """Return a report of `_grid.examine` as it is shown.
 
     Args:
         found: the report.
@@ -93,28 +95,31 @@ def report(found: dict[str, Any], signs: Signs = BLOCKS, local: timezone | None 
     parts += [Text(f"! {problem}", style="yellow") for problem in found["problems"]]
     if len(found["sources"]) == 1:
         parts.append(
-            Text("No live source is asked: bundled tables alone. --source uk, or CARBONSPAN_GRID=uk", style="dim")
+            Text(
+                "No live source is in use, only the bundled tables: try --source uk, or CARBONSPAN_GRID=uk.",
+                style="dim",
+            )
         )
     elif not any("fetched_at" in row for row in found["hours"]):
-        parts.append(Text("No live source has these hours: bundled tables stand in for them.", style="yellow"))
+        parts.append(Text("No live source has these hours: the bundled tables are used instead.", style="yellow"))
     return Group(*parts)
 
 
 def _title(found: dict[str, Any], signs: Signs) -> Text:
     rows = found["hours"]
-    first, last = moment(rows[0]["hour"]), moment(rows[-1]["hour"]) + ONE_HOUR
+    first, last = time_of(rows[0]["hour"]), time_of(rows[-1]["hour"]) + _HOUR
     where = found["zone"] or found["place"]
     if found["place"] and found["place"] != where:
         where = f"{found['place']}, zone {where}"
     return Text.assemble(
-        (where, "bold"), f"  {first:%Y-%m-%d %H:%M} {signs.dash} {last:%Y-%m-%d %H:%M} UTC, g CO2e per kWh"
+        (where, "bold"), f"  {first:%Y-%m-%d %H:%M} {signs.dash} {last:%Y-%m-%d %H:%M} UTC, gCO2e per kWh"
     )
 
 
 def _chart(rows: Sequence[dict[str, Any]], signs: Signs, local: timezone | None) -> list[Text]:
     cell = max(1, min(CELL, (COLUMNS - MARGIN) // len(rows)))
     width = max(1, cell - 1)
-    values = [None if row["g_per_kwh"] is None else grams(row) for row in rows]
+    values = [None if row["g_per_kwh"] is None else _central(row) for row in rows]
     tick = _tick(max((value for value in values if value is not None), default=0.0))
     full = ROWS // TICK_ROWS * tick
     steps = len(signs.steps) - 1
@@ -151,7 +156,7 @@ def _tick(largest: float) -> float:
 
 
 def _marks(rows: Sequence[dict[str, Any]], cell: int, local: timezone | None) -> list[Text]:
-    times = [moment(row["hour"]) for row in rows]
+    times = [time_of(row["hour"]) for row in rows]
     here = [when.astimezone(local) for when in times]
     lines = [_mark_line("UTC", times, times, cell)]
     if any(there.utcoffset() for there in here):
@@ -173,16 +178,16 @@ def _mark_line(name: str, times: Sequence[datetime], shown: Sequence[datetime], 
 def _facts(found: dict[str, Any], signs: Signs) -> list[tuple[str, str]]:
     rows = found["hours"]
     facts = []
-    if found["kind"] in {NOW, FORECAST}:
-        row = rows[0 if found["kind"] == FORECAST else -1]
+    if found["view"] != "history":
+        row = rows[0 if "cleanest" in found else -1]
         facts.append(("now", _present(row, signs)))
         if "fetched_at" in row:
-            minutes = int((datetime.now(timezone.utc) - moment(row["fetched_at"])).total_seconds() // 60)
+            minutes = int((datetime.now(timezone.utc) - time_of(row["fetched_at"])).total_seconds() // 60)
             facts.append(("fetched", f"{max(0, minutes)} min ago"))
     facts += [(one["basis"], _extremes(one)) for one in found["summary"]]
     if len(found["summary"]) > 1:
-        facts.append(("note", "hours in two bases: compare them within one alone"))
-    if found["kind"] == FORECAST:
+        facts.append(("note", "hours in two bases: compare only hours of one basis"))
+    if "cleanest" in found:
         facts += _cleanest(found["cleanest"])
     return facts
 
@@ -198,7 +203,7 @@ def _extremes(one: dict[str, Any]) -> str:
 
 def _present(row: dict[str, Any], signs: Signs) -> str:
     if row["g_per_kwh"] is None:
-        return "no figure of this basis (basis_strict)"
+        return "no figure in this basis (basis_strict)"
     value = row["g_per_kwh"]
     return (
         f"{digits(value['central'])} ({digits(value['low'])} {signs.dash} {digits(value['high'])}), "
@@ -208,7 +213,7 @@ def _present(row: dict[str, Any], signs: Signs) -> str:
 
 def _cleanest(best: dict[str, Any] | None) -> list[tuple[str, str]]:
     if best is None:
-        return [("cleanest", "all hours are alike, or in several bases")]
+        return [("cleanest", "all hours are alike, or their bases differ")]
     mean = best["mean_g_per_kwh"] or 1.0
     hours = ", ".join(
         f"{_clock(one['hour'])} {digits(one['g_per_kwh'])} ({one['g_per_kwh'] / mean - 1:+.0%})"
@@ -219,8 +224,12 @@ def _cleanest(best: dict[str, Any] | None) -> list[tuple[str, str]]:
     return [("cleanest", hours), *more]
 
 
+def _central(row: dict[str, Any]) -> float:
+    return float(row["g_per_kwh"]["central"])
+
+
 def _clock(hour: str) -> str:
-    return moment(hour).strftime("%H:%M")
+    return time_of(hour).strftime("%H:%M")
 
 
 def _legend(rows: Sequence[dict[str, Any]], signs: Signs) -> Table:
@@ -232,7 +241,7 @@ def _legend(rows: Sequence[dict[str, Any]], signs: Signs) -> Table:
         groups.setdefault((look(row), row.get("basis", ""), row.get("source", "")), []).append(number)
     for (mark, basis, source), numbers in groups.items():
         # One span of hours where the group is many: the letters above say which.
-        first, last = moment(rows[numbers[0]]["hour"]), moment(rows[numbers[-1]]["hour"]) + ONE_HOUR
+        first, last = time_of(rows[numbers[0]]["hour"]), time_of(rows[numbers[-1]]["hour"]) + _HOUR
         whole = len(numbers) == numbers[-1] - numbers[0] + 1 and len(rows) <= HOURS_A_DAY and len(numbers) < len(rows)
         when = f"{first:%H}{signs.dash}{last:%H} UTC" if whole else f"{len(numbers)} h"
         table.add_row(Text(mark.letter, style=mark.style), mark.meaning, basis, source, when)
