@@ -185,7 +185,7 @@ def serve(options: argparse.Namespace) -> Ledger:
         except KeyboardInterrupt:
             print("stopped; sending what is left")
         provider.force_flush()
-        carbon.counts()  # whoever subscribed is told now
+        carbon.counts()  # subscribers are called now
     return ledger
 
 

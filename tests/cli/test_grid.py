@@ -30,7 +30,7 @@ PATIENCE = ("--timeout", "60")
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _keys_and_a_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CARBONSPAN_GRID_CACHE", str(tmp_path / "grid.sqlite3"))
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     for name, value in SECRETS.items():
@@ -194,7 +194,7 @@ def test_a_forecast_names_the_cleanest_hours_and_is_asked_for_once() -> None:
     best = found["cleanest"]
     assert best["hours"][0]["hour"][11:16] == "12:00"
     assert best["in_a_row"]["hour"][11:16] == "11:00"
-    assert best["mean_g_per_kwh"] < 200  # of the forecast alone: the table's mean would be among them
+    assert best["mean_g_per_kwh"] < 200  # only of the forecast: the table's mean would be among them
     assert "cleanest" in text
     assert "3 h from 11:00" in text
 

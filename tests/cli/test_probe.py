@@ -32,7 +32,7 @@ SPEAKER = {speaker.name: speaker for speaker in SPEAKERS}
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _keys_and_a_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARBONSPAN_GRID_CACHE", str(tmp_path / "grid.sqlite3"))
     monkeypatch.setenv("ELECTRICITYMAPS_API_TOKEN", TOKEN)
     monkeypatch.setenv("WATTTIME_USERNAME", "someone")

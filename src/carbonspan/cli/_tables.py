@@ -147,7 +147,7 @@ def models_table(found: list[dict[str, Any]], pattern: str, *, narrow: bool) -> 
             row["id"],
             row["tier"],
             row["evidence"],
-            *(_compact(row[f"j_per_{kind}_token"], narrow=narrow) for kind in ("output", "input", "cached")),
+            *(_compact(row[f"j_per_{token}_token"], narrow=narrow) for token in ("output", "input", "cached")),
             Text(f"[{number}]"),
         )
     notes: list[RenderableType] = [table]

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How numbers read: three significant digits, separators, no exponent where it can be avoided."""
+"""How numbers are written for people: three significant digits, separators, an exponent only where it must be."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class ResearchAgent:
         self._tracer = tracer
         self._variant = variant
         self._cohort = cohort
-        self._on_step = on_step  # told of every model call and every tool call that is done
+        self._on_step = on_step  # called after every model call and every tool call
         self._system = system_prompt(cohort.customer, run_number)
         self._chat: list[Any] = [{"role": "system", "content": self._system}]
         self._chat_tools: list[Any] = [

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the demo shows: a trace as a tree, the variants side by side, and how to read both.
 
-Colours are the terminal's own, so that they fit dark and light themes; nothing is said by colour alone.
+Colours are the terminal's own, so that they fit dark and light themes; colour only repeats what the text says.
 """
 
 from __future__ import annotations
