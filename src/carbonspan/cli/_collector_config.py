@@ -179,7 +179,7 @@ def _tried(option: str, what: Callable[[], int]) -> int:
 
 
 def pause_s(now_s: float, every_minutes: int) -> float:
-    """Return how long to wait: to the next of the minutes counted from the full hour, and a little."""
+    """Return the seconds to the next full hour or multiple of `every_minutes` after one, and a few more."""
     apart_s = every_minutes * 60.0
     hour_s = now_s - now_s % 3600.0
     next_s = min(hour_s + ((now_s - hour_s) // apart_s + 1) * apart_s, hour_s + 3600.0)

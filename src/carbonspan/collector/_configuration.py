@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HOURS_BACK, HOURS_AHEAD = 6, grid.STALE_HOURS + 1
 """Hours of live zones that the tables hold around the present one: late spans find their own, and where no new tables
-come the last known hour is used, as stale, for as long as the processor would use it."""
+come, the last known hour is used (as stale) for as long as the processor would use it."""
 
 
 class Made(NamedTuple):
@@ -89,7 +89,7 @@ class Maker:
         problems = list(report.problems())
         if not report.complete:
             problems.append(
-                f"not all sources answered within {self._request.timeout_s:g} s: a larger --timeout, or later"
+                f"not all sources answered within {self._request.timeout_s:g} s: try a larger --timeout, or later"
             )
         return problems
 
@@ -109,10 +109,8 @@ def _text(lines: list[str]) -> str:
 def _covered(names: tuple[str, ...]) -> list[str]:
     if not names:
         return list(place_tables().regions)
-    places = [site.parse_region(name) for name in names]
-    strange = [name for name, place in zip(names, places, strict=True) if place.region not in place_tables().regions]
-    if strange:
-        raise ValueError(
-            f"--cover {strange[0]!r}; allowed: a cloud region, such as aws:eu-west-1 (`carbonspan regions`)"
-        )
-    return [place.region for place in places]
+    regions = {name: site.parse_region(name).region for name in names}
+    for name, region in regions.items():
+        if region not in place_tables().regions:
+            raise ValueError(f"--cover {name!r}; allowed: a cloud region, such as aws:eu-west-1 (`carbonspan regions`)")
+    return list(regions.values())

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which registry entry a span's model stands for, and the joules of its tokens, as tables and statements.
 
-A name that is an entry's own, or that the user named, is found in a table. Any other is normalised and tried on the
+A name that is an entry's own, or that was given, is found in a table. Any other is normalised and tried on the
 registry's patterns, in a group of statements that other spans do not enter.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from carbonspan.energy._registry import Entry, Registry
 
 ENTRY, SEARCHED = "carbonspan.entry", "carbonspan.searched"
-"""Span attributes that carry an entry's id, and a name to be looked for, from one group of statements to the next: what
+"""Span attributes that carry an entry's id, and a name to search for, from one group of statements to the next: what
 is kept in a cache ends with its group. The last group deletes them."""
 
 _QUICK = ("path", "geography", "vendor", "revision", "date-iso", "date")
@@ -84,23 +84,23 @@ def models(settings: Settings, more: Iterable[str] = ()) -> Models:
 
 def _encoders(registry: Registry) -> dict[str, Entry]:
     """Return the entries of encoders at another size than their family's, by `family:size`."""
-    found_entries: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for row in rows("energy/coefficients.csv"):
         if row["tier"] == EMBEDDING and row["pattern"]:
             word = patterns.without_looking(patterns.branches(row["pattern"])[0])[0].must
             for size in _ENCODERS:
                 entry = registry.resolve(f"{word}-{size}")
                 if entry.id.startswith(f"{row['id']}:"):
-                    found_entries[f"{row['id']}:{size}"] = entry
-    return found_entries
+                    entries[f"{row['id']}:{size}"] = entry
+    return entries
 
 
 def _sized(registry: Registry) -> dict[str, Entry]:
     generators = [registry.resolve(f"x-{size}") for size in _SIZES]
-    found_entries = {entry.id: entry for entry in generators}
+    entries = {entry.id: entry for entry in generators}
     for size in _ANY_SIZE:
-        found_entries[_encoder_key(size)] = registry.resolve(f"x-{size}", embedding=True)
-    return found_entries
+        entries[_encoder_key(size)] = registry.resolve(f"x-{size}", embedding=True)
+    return entries
 
 
 def _encoder_key(size: str) -> str:
@@ -124,7 +124,7 @@ def coefficients(known: Models) -> dict[str, object]:
 def quick(known: Models, globs: Iterable[str], path: str) -> list[str]:
     """Return the statements that put the id of an entry on spans whose model is found by its name.
 
-    On others they put the name that is to be looked for.
+    On others they put the name to search for.
 
     Args:
         known: The models.
@@ -147,7 +147,7 @@ def quick(known: Models, globs: Iterable[str], path: str) -> list[str]:
 
 
 def thorough(known: Models, globs: Iterable[str]) -> list[str]:
-    """Return the statements that put the id of an entry on a span with a name to be looked for."""
+    """Return the statements that put the id of an entry on a span that has a name to search for."""
     target, entry = kept("n"), attribute(ENTRY)
     steps = [
         put(target, f"ToLowerCase(Trim({attribute(SEARCHED)}))"),
@@ -230,10 +230,10 @@ def glob_pattern(glob: str) -> str:
     pattern, rest = "", glob.strip().lower()
     while rest:
         letter, rest = rest[0], rest[1:]
-        kept = _CLASS.match(rest) if letter == "[" else None  # one that is not closed stands for itself
-        if kept:
-            pattern += f"[{'^' if kept[1] else ''}{_IN_A_CLASS.sub(_BACKSLASHED, kept[2])}]"
-            rest = rest[kept.end() :]
+        characters = _CLASS.match(rest) if letter == "[" else None  # one that is not closed stands for itself
+        if characters:
+            pattern += f"[{'^' if characters[1] else ''}{_IN_A_CLASS.sub(_BACKSLASHED, characters[2])}]"
+            rest = rest[characters.end() :]
         else:
             pattern += {"*": ".*", "?": "."}.get(letter) or escaped(letter)
     return f"^(?:{pattern}|.*/{pattern.replace('.*', '[^/]*')})$"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry's patterns in RE2, the Collector's regular expressions, which have no look-around.
 
-A class of characters that must not stand beside a match is matched as "another character, or the end". A word that must
-not stand there becomes a second pattern that must not occur. The two differ from the original only where a name has the
-same word twice.
+A class of characters that must not be next to a match becomes "another character, or the end". A word that must not be
+there becomes a second pattern, which must not occur. The two differ from the original only where a name has the same
+word twice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RULES = {
     "ollama-r1-qwen": (r"deepseek-r1-((?:1\.5|7|14|32)b)", "deepseek-r1-distill-qwen-$1"),
     "own-name": (r"^.*[-.](chatgpt-4o|gpt-[3456][.o-]|gpt-4$)", "$1"),
 }
-"""The rules of `energy/names.csv` that look around, written without: pattern and replacement."""
+"""The rules of `energy/names.csv` that look around, without it: pattern and replacement."""
 
 UNLESS = {"own-name": r"[-.](?:chatgpt-4o|gpt-[3456][.o-]|gpt-4$).*-\d+(?:\.\d+)?b(?:-|$)"}
 """What must not occur where a rule is applied."""

@@ -40,6 +40,15 @@ class Group(NamedTuple):
 MEASURED = "carbonspan.measured"
 """The span attribute that carries to the metrics what became of a span; it is taken off before the span leaves."""
 
+_REQUEST, _RESPONSE = usage.request_models(), usage.response_models()
+_REQUESTED = first(map(attribute, _REQUEST))
+_ANSWERING = first(map(attribute, (*_RESPONSE, *_REQUEST)))  # the model that answered, else the requested one
+_LABEL = first(map(attribute, (*_REQUEST, *_RESPONSE)))  # the requested model, else the one that answered
+_SOMETHING = r"\S"  # services in Go write an empty name where no model answered
+
+_AGENT = first(map(attribute, AGENT_SOURCES))
+_HAS_AGENT = f'IsString({_AGENT}) and {_AGENT} != ""'
+
 _SPAN_HOUR = f"span.start_time_unix_nano / {NS_PER_HOUR}"
 
 
@@ -48,9 +57,8 @@ def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ..
     llm = usage.is_llm()
     entry, searched = attribute(models.ENTRY), attribute(models.SEARCHED)
     still = f"{searched} != nil and {entry} == nil"
-    model, requested = _model(), _text(usage.request_models())
     globs = list(settings.models)
-    again = put(searched, requested, f"IsString({requested})")
+    again = put(searched, _REQUESTED, f"IsString({_REQUESTED})")
     thorough = tuple(models.thorough(known, globs))
     ours = (models.ENTRY, models.SEARCHED, *([MEASURED] if settings.metrics else ()))
     return (
@@ -59,7 +67,7 @@ def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ..
             "true",  # an attribute without a value looks like none, and is an error to the metrics' conditions
             tuple(f"delete_key(span.attributes, {text(key)})" for key in ours),
         ),
-        Group("the model, by its name", llm, tuple(models.quick(known, globs, model))),
+        Group("the model, by its name", llm, tuple(models.quick(known, globs, _ANSWERING))),
         Group("the model, by the registry's patterns", still, thorough),
         Group("the requested model, where the one that answered is unknown", still, (again,)),
         Group("the same patterns", still, thorough),
@@ -67,7 +75,7 @@ def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ..
             "a size or a class for an unknown model",
             still,
             (
-                put(searched, model, f"IsString({model}) and {matches(model, _SOMETHING)}"),
+                put(searched, _ANSWERING, f"IsString({_ANSWERING}) and {matches(_ANSWERING, _SOMETHING)}"),
                 *models.stand_in(known, usage.encodes()),
             ),
         ),
@@ -90,33 +98,14 @@ def _flags() -> Group:
     )
 
 
-_SOMETHING = r"\S"  # services in Go write an empty name where none answered
-
-
-_AGENT = first(attribute(key) for key in AGENT_SOURCES)
-_NAMED = f'IsString({_AGENT}) and {_AGENT} != ""'
-
-
-def _text(keys: list[str]) -> str:
-    return first(attribute(key) for key in keys)
-
-
-def _model() -> str:
-    return _text([*usage.response_models(), *usage.request_models()])
-
-
 def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
     model, requested, has_counts = kept("model"), kept("requested"), kept("has_counts")
     counted = f"{kept('ok')} == true"
     return [
         put(model, '""'),
-        put(model, f"ToLowerCase(Trim({_model()}))", f"IsString({_model()})"),
+        put(model, f"ToLowerCase(Trim({_ANSWERING}))", f"IsString({_ANSWERING})"),
         put(requested, model),
-        put(
-            requested,
-            f"ToLowerCase(Trim({_text(usage.request_models())}))",
-            f"IsString({_text(usage.request_models())})",
-        ),
+        put(requested, f"ToLowerCase(Trim({_REQUESTED}))", f"IsString({_REQUESTED})"),
         put(model, requested, f'{model} == ""'),
         *usage.dialect(),
         *locations.host(),
@@ -189,7 +178,7 @@ def _written(level: Level, counted: str) -> list[str]:
         steps.append(put(target, value, where))
     cached, container = text(usage.CACHED), text(usage.CONTAINER)
     if level is not Level.MINIMAL:
-        steps.append(put(attribute(AGENT), _AGENT, f"{inference} == true and {_NAMED}"))
+        steps.append(put(attribute(AGENT), _AGENT, f"{inference} == true and {_HAS_AGENT}"))
     return [
         *steps,
         put(attribute(ROLE), cached, f"{kept('role')} == {cached}"),
@@ -242,14 +231,10 @@ def _measured(counted: str) -> list[str]:
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
         put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
-        put(f'{target}["model"]', _requested(), f"{target} != nil and IsString({_requested()})"),
-        put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_NAMED}"),
+        put(f'{target}["model"]', _LABEL, f"{target} != nil and IsString({_LABEL})"),
+        put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_HAS_AGENT}"),
         put(f'{target}["outcome"]', outcome, f'{outcome} != ""'),
     ]
-
-
-def _requested() -> str:
-    return _text([*usage.request_models(), *usage.response_models()])
 
 
 def _value(path: str) -> tuple[str, str]:
