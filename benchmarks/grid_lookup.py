@@ -7,13 +7,18 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from carbonspan.core._hours import NS_PER_HOUR, hour_start
 from carbonspan.core.values import Basis, Place, Quality
-from carbonspan.grid import HourStore, HourValue, Resolver
+from carbonspan.grid import HourValue
+from carbonspan.grid._resolver import Resolver
 from carbonspan.live._live import LiveGrid
 from carbonspan.live._selection import make_sources
 from carbonspan.site import parse_region
+
+if TYPE_CHECKING:
+    from carbonspan.grid._store import HourStore
 
 LOOKUPS, REPEATS, ZONES, THREADS = 20_000, 30, 200, 8
 NOW_NS = time.time_ns()

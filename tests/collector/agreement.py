@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import _models as models, _places as places, _statements as statements
 from carbonspan.core._options import Settings
-from carbonspan.grid import Resolver
+from carbonspan.grid._resolver import Resolver
 from carbonspan.site._places import tables
 from tests.collector.cases import all_of
 from tests.collector.interpreter import Interpreter

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from carbonspan.collector import _places as places
 from carbonspan.estimate.footprint import rates
-from carbonspan.grid import Resolver
+from carbonspan.grid._resolver import Resolver
 from carbonspan.site import site_of
 from carbonspan.site._places import region_place
 

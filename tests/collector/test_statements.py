@@ -9,7 +9,7 @@ import pytest
 from carbonspan.collector import _models as models, _ottl as ottl, _places as places, _statements as statements
 from carbonspan.core._options import Settings
 from carbonspan.counting import _attribution as attribution
-from carbonspan.grid import Resolver
+from carbonspan.grid._resolver import Resolver
 from tests.collector import cases
 from tests.collector.agreement import disagreements
 

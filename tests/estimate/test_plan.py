@@ -120,7 +120,9 @@ def test_a_lane_ends_when_the_grid_knows_better() -> None:
 
     from carbonspan.core.values import Basis, Quality  # noqa: PLC0415
     from carbonspan.energy._tokens import TokenModel  # noqa: PLC0415
-    from carbonspan.grid import HourStore, HourValue, Resolver  # noqa: PLC0415
+    from carbonspan.grid import HourValue  # noqa: PLC0415
+    from carbonspan.grid._resolver import Resolver  # noqa: PLC0415
+    from carbonspan.grid._store import HourStore  # noqa: PLC0415
     from carbonspan.site import Locator  # noqa: PLC0415
 
     store = HourStore()

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.core.values import Basis, Intensity, Place, Quality, Range
-from carbonspan.grid import Capabilities, GridSource, HourStore, HourValue, Resolver, _spread as spread
-from carbonspan.grid._resolver import _CACHE_SIZE
+from carbonspan.grid import Capabilities, GridSource, HourValue, _spread as spread
+from carbonspan.grid._resolver import _CACHE_SIZE, Resolver
+from carbonspan.grid._store import HourStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import pytest
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Basis, Range
 from carbonspan.grid import _spread as spread
-from carbonspan.grid._estimate import percentile
+from carbonspan.grid._spread import percentile
 
 
 def test_hours_of_a_zone_against_its_mean() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -15,8 +16,8 @@ from hypothesis import given, strategies as st
 
 from carbonspan.core._hours import hour_index
 from carbonspan.core.values import Basis, Quality
-from carbonspan.grid import HourStore, HourValue
-from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH, _renew_locks
+from carbonspan.grid import HourValue
+from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH, HourStore
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = hour_index(NOON)
@@ -164,12 +165,17 @@ def test_threads_may_write_at_once() -> None:
     assert count == len(store)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # whatever runs the tests may have threads
 def test_a_lock_held_at_a_fork_does_not_stop_the_child() -> None:
     store = HourStore()
-    held_by_another_thread = store._lock
-    with held_by_another_thread:
-        _renew_locks()  # what the interpreter calls in the child
-        assert store.put([value(54)]) == 1
+    version = store.version
+    with store._lock:  # as by another thread of the parent
+        child = os.fork()
+        if child == 0:
+            free = store._lock.acquire(blocking=False)
+            os._exit(0 if free and store.version != version else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 numbers: st.SearchStrategy[Any] = st.floats() | st.integers() | st.none() | st.booleans() | st.text(max_size=3)

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import pytest
 
+from carbonspan.core._regions import cloud_regions
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Basis, Place
-from carbonspan.grid import annual_g_per_kwh
-from carbonspan.grid._yearly import alternative_zone, cloud_regions, countries, profiles, yearly
+from carbonspan.grid._yearly import alternative_zone, country_means, profiles, sources, yearly
 
 REGIONS = cloud_regions()
+
+
+def mean_of(zone: str, basis: Basis = Basis.LIFE_CYCLE, region: str = "") -> float | None:
+    found = yearly(zone, basis, region)
+    return None if found is None else found.g_per_kwh
 
 
 @pytest.mark.parametrize("name", sorted(REGIONS))
@@ -21,7 +26,7 @@ def test_every_cloud_region_has_a_yearly_value(name: str) -> None:
     assert mean is not None
     assert 15 <= mean.g_per_kwh <= 900
     assert (mean.source, mean.accounting, mean.year) == ("electricity_maps_yearly", "consumption", "2025")
-    assert region.country in countries()
+    assert region.country in country_means()
     if region.zone_alt:
         assert yearly(region.zone_alt, Basis.LIFE_CYCLE) is not None
 
@@ -51,28 +56,28 @@ def test_every_cloud_region_has_a_yearly_value(name: str) -> None:
 )
 def test_published_figures(name: str, life_cycle: float, direct: float | None, country: float) -> None:
     region = REGIONS[name]
-    assert annual_g_per_kwh(region.zone) == life_cycle
-    found = annual_g_per_kwh(region.zone, Basis.DIRECT, name)
+    assert mean_of(region.zone) == life_cycle
+    found = mean_of(region.zone, Basis.DIRECT, name)
     assert found == (None if direct is None else pytest.approx(direct, abs=0.51))
-    assert countries()[region.country] == pytest.approx(country, abs=0.5)
+    assert country_means()[region.country].g_per_kwh == pytest.approx(country, abs=0.5)
 
 
 def test_egrid_needs_the_region_where_a_zone_spans_subregions() -> None:
-    assert annual_g_per_kwh("US-SW-AZPS", Basis.DIRECT) == 320.3  # every cloud region there lies in AZNM
-    assert annual_g_per_kwh("US-NY-NYIS", Basis.DIRECT) is None  # and none in New York
+    assert mean_of("US-SW-AZPS", Basis.DIRECT) == 320.3  # every cloud region there lies in AZNM
+    assert mean_of("US-NY-NYIS", Basis.DIRECT) is None  # and none in New York
     found = yearly("US-SW-AZPS", Basis.DIRECT, "us-phoenix-1")
     assert found is not None
     assert (found.source, found.accounting, found.year) == ("egrid2023", "production", "2023")
 
 
 def test_no_table_is_marginal() -> None:
-    assert annual_g_per_kwh("GB", Basis.MARGINAL) is None
+    assert mean_of("GB", Basis.MARGINAL) is None
 
 
 def test_direct_is_below_life_cycle_but_where_the_two_years_differ() -> None:
     above = set()
     for row in rows("grid/google_regions.csv"):
-        life_cycle = annual_g_per_kwh(row["zone"])
+        life_cycle = mean_of(row["zone"])
         assert life_cycle is not None
         if float(row["direct_g_per_kwh"]) >= life_cycle:
             above.add(row["zone"])
@@ -102,5 +107,17 @@ def test_profiles_are_ratios_to_the_year() -> None:
 
 
 def test_no_yearly_mean_of_a_country_is_zero() -> None:
-    assert min(countries().values()) > 5
-    assert "CAF" not in countries()
+    assert min(mean.g_per_kwh for mean in country_means().values()) > 5
+    assert "CAF" not in country_means()
+
+
+@pytest.mark.parametrize(
+    ("zone", "basis", "expected"),
+    [("IE", Basis.LIFE_CYCLE, 301.0), ("IE", Basis.DIRECT, None), ("", Basis.LIFE_CYCLE, None)],
+)
+def test_a_zone_and_what_is_none(zone: str, basis: Basis, expected: float | None) -> None:
+    assert mean_of(zone, basis) == expected
+
+
+def test_every_value_names_a_source_of_the_list() -> None:
+    assert {row["source"] for row in rows("grid/aggregates.csv")} <= set(sources())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from carbonspan.core._hours import hour_index
 from carbonspan.core.values import Basis, Quality
-from carbonspan.grid import Capabilities, HourStore, HourValue
+from carbonspan.grid import Capabilities, HourValue
+from carbonspan.grid._store import HourStore
 from carbonspan.live._refresher import PRESENT, Refresher
 from carbonspan.live.cache._cache import HourCache
 from tests.live.loopback import NOON, FakeClock

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from carbonspan.core.values import Basis
-from carbonspan.grid import HourStore
+from carbonspan.grid._store import HourStore
 from carbonspan.live._backoff import answered
 from carbonspan.live._clock import Clock
 from carbonspan.live._forecast import TASK, Forecasts

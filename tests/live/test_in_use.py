@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from carbonspan.core._hours import hour_start
 from carbonspan.core.values import Basis, Quality
-from carbonspan.grid import HourStore, HourValue
+from carbonspan.grid import HourValue
+from carbonspan.grid._store import HourStore
 from carbonspan.live._in_use import Present
 from carbonspan.site import parse_region
 from tests.live.loopback import NOON, FakeClock

@@ -11,7 +11,7 @@ import pytest
 
 from carbonspan.core._hours import hour_start
 from carbonspan.core.values import Basis
-from carbonspan.grid import Resolver
+from carbonspan.grid._resolver import Resolver
 from carbonspan.live import _backoff as backoff
 from carbonspan.live._live import open_grids
 from carbonspan.site import parse_region

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from carbonspan.grid import Resolver
+from carbonspan.grid._resolver import Resolver
 from carbonspan.live import _refresher as refreshers
 from carbonspan.live._live import LiveGrid
 from carbonspan.live._refresher import PRESENT

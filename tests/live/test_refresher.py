@@ -13,7 +13,8 @@ import pytest
 
 from carbonspan.core._hours import hour_start
 from carbonspan.core.values import Basis, Quality
-from carbonspan.grid import HourStore, HourValue
+from carbonspan.grid import HourValue
+from carbonspan.grid._store import HourStore
 from carbonspan.live._backoff import answered, answered_for_past
 from carbonspan.live._fetcher import PRESENT_HOURS
 from carbonspan.live._refresher import DAYS_AT_ONCE, IDLE_HOURS, MAX_DAYS, MAX_WANTS, MAX_ZONES, PRESENT, Refresher

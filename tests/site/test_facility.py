@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import pytest
 
+from carbonspan.core._regions import CloudRegion
 from carbonspan.core._tables import rows
-from carbonspan.core.values import Place, Range
-from carbonspan.site import _facility as facility, load, parse_region, regions, site_of
+from carbonspan.core.values import Place, Range, Site
+from carbonspan.site import load, parse_region, regions, site_of
 from carbonspan.site._places import tables
 
 FIGURES = rows("sites/pue_wue.csv")
@@ -31,11 +32,10 @@ def own(operator: str, column: str, macro_region: str = "") -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("info", regions(), ids=lambda info: f"{info.operator}:{info.region}")
-def test_every_region_has_a_facility(info: facility.RegionInfo) -> None:
-    site = site_of(Place(info.operator, info.region, "setting", info.zone, info.country, info.geography))
+@pytest.mark.parametrize(("region", "site"), regions(), ids=lambda value: getattr(value, "id", ""))
+def test_every_region_has_a_facility(region: CloudRegion, site: Site) -> None:
+    assert (site.place.operator, site.place.region, site.place.zone) == (region.operator, region.id, region.zone)
     assert 1.0 < site.pue.low <= site.pue.central <= site.pue.high < 2.0
-    assert site.pue == info.pue
     water = site.wue_onsite_l_per_kwh
     assert 0.0 <= water.low <= water.central <= water.high <= 2.85 * 1.5
     off = site.wue_offsite_l_per_kwh
@@ -44,19 +44,19 @@ def test_every_region_has_a_facility(info: facility.RegionInfo) -> None:
 
 
 def test_the_list_is_ordered_and_whole() -> None:
-    listed = regions()
+    listed = [region for region, _ in regions()]
     assert len(listed) == 216
-    assert all((a.operator, a.region) < (b.operator, b.region) for a, b in pairwise(listed))
-    oregon = next(info for info in listed if info.region == "us-west-2")
-    assert oregon[:-1] == (
-        "aws",
-        "us-west-2",
-        "Oregon (Umatilla/Morrow area)",
-        "USA",
-        "US-NW-BPAT",
-        "US-NW-PACW",
-        "US",
-        "medium",
+    assert all((a.operator, a.id) < (b.operator, b.id) for a, b in pairwise(listed))
+    assert next(region for region in listed if region.id == "us-west-2") == CloudRegion(
+        operator="aws",
+        id="us-west-2",
+        city="Oregon (Umatilla/Morrow area)",
+        country="USA",
+        zone="US-NW-BPAT",
+        zone_alt="US-NW-PACW",
+        egrid_subregion="NWPP",
+        geography="US",
+        confidence="medium",
     )
 
 
@@ -184,16 +184,6 @@ def test_what_is_no_pue(pue: float) -> None:
         site_of(parse_region("us-east-1"), pue_override=pue)
 
 
-def test_sites_are_kept_by_place_and_bounded() -> None:
+def test_what_is_loaded_is_the_worlds() -> None:
     load()
-    place = parse_region("us-east-1")
-    assert site_of(place) is site_of(place)
-    for number in range(3000):
-        assert site_of(Place("aws", f"r{number}", "operator", geography="US")).place.region == f"r{number}"
-    assert len(facility._found) <= 1024
-
-
-def test_an_identity_that_is_used_again_is_not_mistaken() -> None:
-    place, other = parse_region("us-east-1"), parse_region("eu-west-3")
-    facility._found[id(place), None] = site_of(other)
-    assert site_of(place).place is place
+    assert site_of(Place("", "WORLD", "unknown", geography="WORLD")).source == "unknown:2025"

@@ -5,14 +5,31 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, strategies as st
 
+from carbonspan.core._regions import geographies
 from carbonspan.core.values import Place
-from carbonspan.site import METHODS, Locator, locate
-from carbonspan.site._places import tables
+from carbonspan.site._locate import METHODS, Locator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WITHOUT_SETTINGS = Locator()
+
+
+def locate(
+    attributes: Mapping[str, Any],
+    *,
+    provider: str = "",
+    model: str = "",
+    resource_attributes: Mapping[str, Any] | None = None,
+) -> Place:
+    """Locate without settings."""
+    return WITHOUT_SETTINGS.locate(attributes, provider=provider, model=model, resource_attributes=resource_attributes)
+
 
 US_DEFAULT = Place("openai", "US", "provider_default", "", "USA", "US")
 FRANKFURT = {"cloud.region": "eu-central-1", "cloud.provider": "aws"}
@@ -296,7 +313,7 @@ def test_assumptions_of_the_user_go_before_those_of_the_tables_and_after_the_spa
     assert locator.locate({"server.address": "x.openai.azure.com"}, provider="azure.ai.openai").region == "westeurope"
     assert locator.locate({}, provider="cohere") == Place("cohere", "GB", "setting_default", "GB", "GBR", "EUROPE")
     assert locator.locate({"cloud.region": "us-east-1"}, provider="openai").region == "us-east-1"
-    assert locate({}, provider="openai", defaults={"openai": "EU"}).region == "EU"
+    assert Locator(defaults={"openai": "EU"}).locate({}, provider="openai").region == "EU"
 
 
 @pytest.mark.parametrize("setting", ["overrides", "defaults"])
@@ -334,7 +351,7 @@ def test_the_cache_is_bounded_and_holds_no_long_text() -> None:
     "value", [None, True, 0, float("nan"), float("inf"), -1, ("a", "b"), ["a"], {}, b"x", "", " ", "\x00", "é" * 10_000]
 )
 def test_no_value_of_an_attribute_is_an_error(value: Any) -> None:
-    attributes = dict.fromkeys(Locator()._attributes, value)
+    attributes = dict.fromkeys(Locator().telling, value)
     found = locate(attributes, provider=value, model=value, resource_attributes=attributes)
     assert found == Place("", "WORLD", "unknown", "", "", "WORLD")
 
@@ -352,14 +369,14 @@ attribute_values = st.one_of(
 
 
 @given(
-    st.dictionaries(st.sampled_from(Locator()._attributes) | st.text(max_size=10), attribute_values),
+    st.dictionaries(st.sampled_from(Locator().telling) | st.text(max_size=10), attribute_values),
     st.sampled_from(["openai", "aws.bedrock", "vllm", "nobody", ""]) | st.text(max_size=10),
     st.text(max_size=20) | st.sampled_from(["eu.anthropic.claude-v1", "gpt-4o"]),
 )
 def test_any_span_has_a_place(attributes: dict[str, Any], provider: str, model: str) -> None:
     place = locate(attributes, provider=provider, model=model, resource_attributes=attributes)
     assert place.method in METHODS
-    assert place.geography in tables().geographies
+    assert place.geography in geographies()
     assert place.region
     # what is cached is what was found
     assert locate(attributes, provider=provider, model=model, resource_attributes=attributes) == place

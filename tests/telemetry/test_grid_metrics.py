@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.core.values import Basis
-from carbonspan.grid import HourStore
+from carbonspan.grid._store import HourStore
 from carbonspan.grid.source import GridError
 from carbonspan.live._in_use import Present
 from carbonspan.live._live import open_grids

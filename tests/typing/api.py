@@ -134,12 +134,9 @@ def grids() -> None:
     except grid.GridError as error:
         assert_type(error.outcome, str)
     else:
-        store = grid.HourStore()
-        assert_type(store.put(values), int)
-        assert_type(grid.Resolver(store, stale_hours=grid.STALE_HOURS).store, grid.HourStore)
-    assert_type(grid.annual_g_per_kwh("GB"), "float | None")
+        assert_type(values, "Sequence[HourValue]")
+        assert_type(values[0].intensity_g_per_kwh, float)
     assert_type(grid.bundled_sources(), "tuple[grid.SourceInfo, ...]")
-    grid.load()
 
 
 def tests() -> None:

@@ -20,7 +20,7 @@ from carbonspan.cli import _chart as chart, _output as output
 from carbonspan.core._hours import NS_PER_HOUR, hour_index, hour_start
 from carbonspan.core._options import Settings
 from carbonspan.estimate._estimator import live_grid, resolver_of
-from carbonspan.grid import STALE_HOURS
+from carbonspan.grid._resolver import STALE_HOURS
 from carbonspan.live._status import TIMEOUT_S
 from carbonspan.live.sources import BUNDLED, NAMES
 from carbonspan.site import parse_region
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from carbonspan.core.values import Intensity, Place
-    from carbonspan.grid import Resolver
+    from carbonspan.grid._resolver import Resolver
     from carbonspan.live._live import LiveGrid
 
 NOW, HISTORY, FORECAST = "now", "history", "forecast"

@@ -12,11 +12,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from carbonspan import grid, site
+from carbonspan import site
 from carbonspan.cli._output import new_table, plain
 from carbonspan.core._numbers import digits
-from carbonspan.core.values import Place
 from carbonspan.energy._registry import default_registry
+from carbonspan.grid._resolver import Resolver
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -167,24 +167,23 @@ def _compact(values: dict[str, float], *, narrow: bool) -> str:
 def regions_data(pattern: str) -> list[dict[str, Any]]:
     """Return cloud regions whose operator, id, city, country or zone contains `pattern`, with yearly intensity."""
     needle = pattern.lower()
-    resolver = grid.Resolver()
+    resolver = Resolver()
     now = datetime.now(timezone.utc)
     ns = int(now.timestamp()) * 1_000_000_000
     found = []
-    for info in site.regions():
-        name = f"{info.operator}:{info.region}"
-        if not any(needle in text.lower() for text in (name, info.city, info.country, info.zone)):
+    for region, facility in site.regions():
+        name = f"{region.operator}:{region.id}"
+        if not any(needle in text.lower() for text in (name, region.city, region.country, region.zone)):
             continue
-        place = Place(info.operator, info.region, "setting", info.zone, info.country, info.geography)
-        intensity = resolver.at(place, ns, ns)
+        intensity = resolver.at(facility.place, ns, ns)
         row: dict[str, Any] = {
             "region": name,
-            "city": info.city,
-            "country": info.country,
-            "zone": info.zone,
-            "zone_alternative": info.zone_alt,
-            "zone_confidence": info.confidence,
-            "pue": plain(info.pue),
+            "city": region.city,
+            "country": region.country,
+            "zone": region.zone,
+            "zone_alternative": region.zone_alt,
+            "zone_confidence": region.confidence,
+            "pue": plain(facility.pue),
         }
         if intensity is not None:
             row |= {

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan import grid, site
+from carbonspan import site
 from carbonspan.collector import (
     PIPELINES,
     WHOLE,
@@ -18,6 +18,8 @@ from carbonspan.collector import (
 )
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.estimate._estimator import live_grid, resolver_of
+from carbonspan.grid import _bundled as bundled
+from carbonspan.grid._resolver import STALE_HOURS
 from carbonspan.live.sources import BUNDLED
 from carbonspan.site._places import tables as place_tables
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from carbonspan.collector import Request
     from carbonspan.core._options import Settings
 
-HOURS_BACK, HOURS_AHEAD = 6, grid.STALE_HOURS + 1
+HOURS_BACK, HOURS_AHEAD = 6, STALE_HOURS + 1
 """Hours of live zones that the tables hold around the present one: late spans find their own, and where no new tables
 come, the last known hour is used (as stale) for as long as the processor would use it."""
 
@@ -48,7 +50,7 @@ class Maker:
                 allowed.
         """
         site.load()
-        grid.load()
+        bundled.load()
         self._settings, self._request = settings, request
         self._regions = _covered(request.covered)
         if settings.energy != "carbonspan":

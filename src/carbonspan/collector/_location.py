@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from carbonspan.collector._ottl import any_of, attribute, escaped, kept, look_up, matches, put, text
 from carbonspan.collector._places import AREA_OPERATORS, key_of
 from carbonspan.collector._usage import named
+from carbonspan.core._regions import WORLD
 from carbonspan.core._tables import rows
 from carbonspan.site import parse_region
 from carbonspan.site._hosts import PRIVATE
-from carbonspan.site._places import WORLD, area_place, tables
+from carbonspan.site._locate import evidence
+from carbonspan.site._places import area_place, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +31,9 @@ _PLACEHOLDER = "{region}"
 _PROVIDER = "cloud.provider"
 
 
-def _attributes(kind: str) -> list[str]:
-    """Return the span attributes that may say where an inference ran, those of one kind, in their order."""
-    return [row["attribute"] for row in rows("sites/span_attributes.csv") if row["kind"] == kind]
+def _attributes(holding: str) -> list[str]:
+    """Return the span attributes that hold a host, a region or a geography, in their order."""
+    return [name for name, holds in evidence().items() if holds == holding]
 
 
 def host() -> list[str]:

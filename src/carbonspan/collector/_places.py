@@ -12,22 +12,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.core._hours import NS_PER_HOUR
+from carbonspan.core._regions import WORLD, cloud_regions
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Basis, Place, Quality, log_widths
 from carbonspan.estimate.footprint import rates
 from carbonspan.grid import _spread as spread
-from carbonspan.grid._yearly import alternative_zone, cloud_regions, profiles, yearly
+from carbonspan.grid._yearly import alternative_zone, profiles, yearly
 from carbonspan.site import parse_region
 from carbonspan.site._facility import site_of
 from carbonspan.site._hosts import PRIVATE
-from carbonspan.site._places import WORLD, area_place, region_place, tables
+from carbonspan.site._places import area_place, region_place, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from carbonspan.core._options import Settings
     from carbonspan.core.values import Intensity, Range
-    from carbonspan.grid import Resolver
+    from carbonspan.grid._resolver import Resolver
 
 AREA_OPERATORS = ("", "aws", "gcp", "azure", "openai", "anthropic", "mistral", "xai", "cohere", "deepseek")
 """Operators on whose machines any geography is known; of others only those that the tables name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan import grid, site as sites, usage as usages
+from carbonspan import site as sites, usage as usages
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import warn_once
 from carbonspan.core._outcome import Outcome, Role
@@ -19,6 +19,8 @@ from carbonspan.energy._tokens import TokenModel
 from carbonspan.energy.model import CheckedModel
 from carbonspan.estimate import footprint as footprints
 from carbonspan.estimate._plan import Kind, Lanes
+from carbonspan.grid import _bundled as bundled
+from carbonspan.grid._resolver import STALE_HOURS, Resolver
 from carbonspan.live._status import NOTHING
 from carbonspan.live.sources import BUNDLED
 from carbonspan.telemetry._contract import marked
@@ -78,7 +80,7 @@ class Road:
         self,
         energy_model: EnergyModel,
         locator: sites.Locator,
-        resolver: grid.Resolver,
+        resolver: Resolver,
         pue: float | None = None,
         live: LiveGrid | None = None,
         *,
@@ -106,7 +108,7 @@ class Road:
         With `start` false, live hours are used where another road of the same settings already fetches them.
         """
         sites.load()
-        grid.load()
+        bundled.load()
         live = live_grid(settings, start=start, passed_over=_passed_over)
         return cls(
             energy_model=_energy_model(settings),
@@ -296,10 +298,10 @@ def resolver_of(
     live: LiveGrid | None,
     *,
     want: Callable[[str, int], None] | None = None,
-    stale_hours: int = grid.STALE_HOURS,
-) -> grid.Resolver:
+    stale_hours: int = STALE_HOURS,
+) -> Resolver:
     """Return what looks up the intensity of places under these settings, over live hours where there are any."""
-    return grid.Resolver(
+    return Resolver(
         live.store if live else None,
         sources=live.names if live else None,
         basis=settings.basis,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from carbonspan.energy._tokens import Charge
     from carbonspan.estimate.footprint import Footprint, Shared
-    from carbonspan.grid import HourStore
+    from carbonspan.grid._store import HourStore
     from carbonspan.usage import Case, Shape
 
 # Lanes, and kinds in each: programs that name an attribute or a model per request must not grow them. An application

@@ -3,10 +3,8 @@
 """Carbon intensity of electricity: zone and hour -> gCO2e/kWh, from live sources or from tables."""
 
 from carbonspan.core.values import Basis, Quality
-from carbonspan.grid._catalogue import SourceInfo, annual_g_per_kwh, bundled_sources
-from carbonspan.grid._offline import load
-from carbonspan.grid._resolver import STALE_HOURS, Resolver
-from carbonspan.grid._store import HourStore
+from carbonspan.grid._bundled import bundled_sources
+from carbonspan.grid._yearly import SourceInfo
 from carbonspan.grid.source import (
     BadAnswer,
     Capabilities,
@@ -20,22 +18,17 @@ from carbonspan.grid.source import (
 )
 
 __all__ = [
-    "STALE_HOURS",
     "BadAnswer",
     "Basis",
     "Capabilities",
     "GridError",
     "GridSource",
-    "HourStore",
     "HourValue",
     "NotCovered",
     "Quality",
     "RateLimited",
-    "Resolver",
     "SourceInfo",
     "Unauthorised",
     "Unavailable",
-    "annual_g_per_kwh",
     "bundled_sources",
-    "load",
 ]

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Find the carbon intensity of a place over the hours of a span: the best rung that has an answer, in one basis.
+"""Finds the carbon intensity of a place over the hours of a span: the best rung that has an answer, in one basis.
 
 The ladder: measured hour, estimated or forecast hour, stale hour, month-hour profile, yearly zone, yearly country,
 mix of the geography. The basis is a preference. A live source is there because the user chose it, so it is used in the
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from carbonspan.core._hours import LAST_HOUR, NS_PER_HOUR, hour_start, hours_of, whole_ns
 from carbonspan.core.values import Basis, Intensity, Quality, Range
-from carbonspan.grid import _offline as offline, _spread as spread
-from carbonspan.grid._estimate import Estimate
+from carbonspan.grid import _bundled as bundled, _spread as spread
+from carbonspan.grid._spread import Estimate
 from carbonspan.grid._store import HourStore
 from carbonspan.grid._yearly import alternative_zone
 
@@ -51,7 +51,7 @@ class Resolver:
         """Take the settings.
 
         Args:
-            store: hours of live sources; without one the tables answer alone.
+            store: hours of live sources; without one only the tables answer.
             sources: names of live sources, the preferred one first; by default all that the store knows.
             basis: the basis wished for.
             basis_strict: whether to return nothing rather than a value in another basis.
@@ -65,7 +65,7 @@ class Resolver:
         self._stale_hours = stale_hours
         self._want = want
         self._cache: tuple[int, dict[tuple[int, int], tuple[Place, Intensity | None]]] = (-1, {})
-        offline.load()
+        bundled.load()
 
     @property
     def store(self) -> HourStore:
@@ -153,7 +153,7 @@ class Resolver:
         if found is not None:
             return found
         when = hour_start(hour)
-        for rung in offline.RUNGS:
+        for rung in bundled.RUNGS:
             found = rung(place, basis, when.month, when.hour)
             if found is not None:
                 return found

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
-import weakref
 from typing import TYPE_CHECKING
 
+from carbonspan.core._fork import renew_in_child
 from carbonspan.core._hours import EPOCH, hour_index
 from carbonspan.core.values import Basis, Quality
 
@@ -41,7 +40,7 @@ class HourStore:
         self.version = 0
         """Changes with every `put` that changed something: what was derived from an older version may be stale."""
         self._lock = threading.Lock()
-        _stores.add(self)
+        renew_in_child(self._renew)
 
     def __len__(self) -> int:
         return self._size
@@ -94,7 +93,7 @@ class HourStore:
         self._series = {key: series for key, series in kept.items() if series}
         self._size = sum(map(len, self._series.values()))
 
-    def _after_fork(self) -> None:
+    def _renew(self) -> None:
         self._lock = threading.Lock()  # another thread of the parent may have held the old one
         self.version += 1  # what was derived before is looked up again: the child's own wants must be noted
 
@@ -113,15 +112,3 @@ def acceptable(value: HourValue) -> bool:
         and value.fetched_at.tzinfo is not None
         and all(isinstance(text, str) for text in (value.accounting, value.vintage))  # the shared file takes no other
     )
-
-
-_stores: weakref.WeakSet[HourStore] = weakref.WeakSet()
-
-
-def _renew_locks() -> None:
-    for store in tuple(_stores):
-        store._after_fork()  # noqa: SLF001 - the same module
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_locks)

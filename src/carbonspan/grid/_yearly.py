@@ -1,53 +1,78 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Yearly means of zones and countries, and the profiles of a year, as the tables have them."""
+"""What the tables say of a year: means of zones and countries, the profile of the hours, and whose figures they are."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from carbonspan.core._regions import cloud_regions, zones
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Basis
-from carbonspan.grid._estimate import Yearly
 
 if TYPE_CHECKING:
     from carbonspan.core.values import Place
 
 
-class CloudRegion(NamedTuple):
-    """What the grid needs to know of a cloud region (data/sites/cloud_regions.csv)."""
+class SourceInfo(NamedTuple):
+    """One bundled source, or one mix derived from some of them."""
 
-    operator: str
-    zone: str
-    zone_alt: str
-    country: str
-    subregion: str
+    id: str  # as in `Intensity.source`; the mix of a geography in two bases has one id
+    title: str
+    year: str
+    basis: Basis
+    accounting: str
+    licence: str
+    url: str
+    note: str
+
+
+class Yearly(NamedTuple):
+    """A yearly mean, with where it is from."""
+
+    g_per_kwh: float
+    source: str  # an id of `sources`
+    accounting: str
+    year: str
 
 
 @cache
-def cloud_regions() -> dict[str, CloudRegion]:
-    """Return the cloud regions by id; no two operators share one."""
+def sources() -> dict[str, SourceInfo]:
+    """Return the bundled sources by id: data/grid/sources.csv."""
     return {
-        row["region"]: CloudRegion(
-            row["operator"], row["zone"], row["zone_alt"], row["country"], row["egrid_subregion"]
+        row["id"]: SourceInfo(
+            row["id"],
+            row["title"],
+            row["year"],
+            Basis(row["basis"]),
+            row["accounting"],
+            row["licence"],
+            row["url"],
+            row["note"],
         )
-        for row in rows("sites/cloud_regions.csv")
+        for row in rows("grid/sources.csv")
     }
 
 
-@cache
-def _yearly_zones() -> dict[str, Yearly]:
-    return {
-        row["zone"]: Yearly(float(row["lifecycle_g_per_kwh"]), "electricity_maps_yearly", "consumption", row["year"])
-        for row in rows("electricity_maps_yearly_odbl/yearly.csv")
-    }
+def of_source(g_per_kwh: float, source: str, year: str = "") -> Yearly:
+    """Return a mean that a bundled source gives; by default of the source's year."""
+    about = sources()[source]
+    return Yearly(g_per_kwh, source, about.accounting, year or about.year)
 
 
 @cache
-def _google() -> dict[str, Yearly]:
+def _life_cycle() -> dict[str, Yearly]:
+    source = "electricity_maps_yearly"
+    return {name: of_source(zone.lifecycle_g_per_kwh, source, zone.year) for name, zone in zones().items()}
+
+
+@cache
+def direct_means() -> dict[str, Yearly]:
+    """Return direct means by zone: Google's, which agree with those of Electricity Maps."""
+    source = "google_region_2024"
     return {
-        row["zone"]: Yearly(float(row["direct_g_per_kwh"]), "google_region_2024", "consumption", row["year"])
+        row["zone"]: of_source(float(row["direct_g_per_kwh"]), source, row["year"])
         for row in rows("grid/google_regions.csv")
     }
 
@@ -56,21 +81,24 @@ def _google() -> dict[str, Yearly]:
 def _egrid() -> dict[str, Yearly]:
     """Return eGRID values by region id, and by zone where all cloud regions of a zone lie in one subregion."""
     rates = {
-        row["subregion"]: Yearly(float(row["direct_g_per_kwh"]), "egrid2023", "production", "2023")
+        row["subregion"]: of_source(float(row["direct_g_per_kwh"]), "egrid2023")
         for row in rows("grid/egrid_subregions.csv")
     }
     by_zone: dict[str, set[str]] = {}
     for region in cloud_regions().values():
-        by_zone.setdefault(region.zone, set()).add(region.subregion)
+        by_zone.setdefault(region.zone, set()).add(region.egrid_subregion)
     certain = {zone: next(iter(names)) for zone, names in by_zone.items() if len(names) == 1}
-    names = {name: region.subregion for name, region in cloud_regions().items()} | certain
+    names = {name: region.egrid_subregion for name, region in cloud_regions().items()} | certain
     return {name: rates[subregion] for name, subregion in names.items() if subregion}
 
 
 @cache
-def countries() -> dict[str, float]:
-    """Return yearly means in g/kWh by ISO 3166-1 alpha-3: life-cycle, production, Our World in Data."""
-    return {row["country"]: float(row["lifecycle_g_per_kwh"]) for row in rows("grid/owid_countries.csv")}
+def country_means() -> dict[str, Yearly]:
+    """Return means by ISO 3166-1 alpha-3 code: life-cycle, production, Our World in Data."""
+    return {
+        row["country"]: of_source(float(row["lifecycle_g_per_kwh"]), "owid_ember")
+        for row in rows("grid/owid_countries.csv")
+    }
 
 
 @cache
@@ -89,9 +117,15 @@ def alternative_zone(place: Place) -> str:
 
 
 def yearly(zone: str, basis: Basis, region: str = "") -> Yearly | None:
-    """Return the yearly mean of a zone in a basis; `None` where no table has it. The region id tells the subregion."""
+    """Return the yearly mean of a zone in a basis; `None` where no table has it.
+
+    Args:
+        zone: grid zone, Electricity Maps spelling.
+        basis: no table is marginal.
+        region: the cloud region's id, which implies the eGRID subregion where the zone does not.
+    """
     if basis is Basis.LIFE_CYCLE:
-        return _yearly_zones().get(zone)
+        return _life_cycle().get(zone)
     if basis is Basis.DIRECT:
-        return _google().get(zone) or _egrid().get(region) or _egrid().get(zone)
+        return direct_means().get(zone) or _egrid().get(region) or _egrid().get(zone)
     return None

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from carbonspan.core._regions import WORLD, cloud_regions, geographies
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place, Range, Site
-from carbonspan.site._places import WORLD, tables
+from carbonspan.site._places import place_of
 
-_CACHE_SIZE = 1024
+if TYPE_CHECKING:
+    from carbonspan.core._regions import CloudRegion
+
 _OFFSITE_FACTOR = 2.0
 """Off-site water is good to a factor of two either way.
 
@@ -51,17 +54,11 @@ def _offsite() -> dict[str, Range]:
     return known | {"": Range(min(central.values()), world, max(central.values()))}
 
 
-_found: dict[tuple[int, float | None], Site] = {}
-"""By identity of the place: a locator returns one object for equal calls, and hashing six texts costs three times more.
-The site holds the place, so that no other object can take its identity while the entry lives."""
-
-
 def site_of(place: Place, *, pue_override: float | None = None) -> Site:
     """Return a place with its facility factors.
 
     The PUE is that of the operator's region, else of its macro-region (Azure), else of its fleet, else an assumption
-    for the provider, else the world's average data centre. `Site.source` is the row:
-    `operator:region:kind:year`.
+    for the provider, else the world's average data centre. `Site.source` is the row: `operator:region:kind:year`.
 
     Args:
         place: where the inference ran.
@@ -70,19 +67,8 @@ def site_of(place: Place, *, pue_override: float | None = None) -> Site:
     Raises:
         ValueError: the override is not a finite number of 1 or more.
     """
-    key = (id(place), pue_override)
-    site = _found.get(key)
-    if site is None or site.place is not place:
-        site = _site(place, pue_override)
-        if len(_found) >= _CACHE_SIZE:
-            _found.clear()
-        _found[key] = site
-    return site
-
-
-def _site(place: Place, pue_override: float | None) -> Site:
     table = _rows()
-    geography = tables().geographies.get(place.geography)
+    geography = geographies().get(place.geography)
     macro_region = geography.macro_region if geography is not None else ""
     row = (
         table.get((place.operator, place.region))
@@ -99,39 +85,10 @@ def _site(place: Place, pue_override: float | None) -> Site:
     return Site(place, pue, row.wue_l_per_kwh, offsite.get(place.country) or offsite[""], source)
 
 
-class RegionInfo(NamedTuple):
-    """One line of the list of regions."""
-
-    operator: str
-    region: str
-    city: str
-    country: str
-    zone: str
-    zone_alt: str
-    geography: str
-    confidence: str
-    pue: Range
-
-
-def regions() -> tuple[RegionInfo, ...]:
-    """Return every cloud region that is known, with its grid zone and PUE, by operator and region id."""
-    known = (
-        RegionInfo(
-            region.operator,
-            region.region,
-            region.city,
-            region.country,
-            region.zone,
-            region.zone_alt,
-            region.geography,
-            region.confidence,
-            _site(
-                Place(region.operator, region.region, "setting", region.zone, region.country, region.geography), None
-            ).pue,
-        )
-        for region in tables().regions.values()
-    )
-    return tuple(sorted(known, key=lambda info: (info.operator, info.region)))
+def regions() -> tuple[tuple[CloudRegion, Site], ...]:
+    """Return every cloud region that is known, with what it adds, by operator and region id."""
+    ordered = sorted(cloud_regions().values(), key=lambda region: (region.operator, region.id))
+    return tuple((region, site_of(place_of(region, "setting"))) for region in ordered)
 
 
 def load() -> None:

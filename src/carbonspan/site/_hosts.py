@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whose machines a host name belongs to, and which region the name gives away."""
+"""Whose machines answer: what the name of a called host says, and what is assumed of a provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PRIVATE = "private"
-"""The operator of loopback and private addresses: the machines of whoever runs the application, or a gateway."""
+"""The operator of loopback and private addresses: whoever runs the application itself, or a gateway."""
 
 _PLACEHOLDER = "{region}"
 
@@ -22,10 +22,27 @@ class HostMatch(NamedTuple):
     """What a host name says."""
 
     operator: str
-    region: str = ""  # a region id or the name of a geography; "" where the name hides it
+    region: str = ""  # a region id or the name of a geography; "" where the name does not show it
 
 
 NO_MATCH = HostMatch("")
+
+
+class Provider(NamedTuple):
+    """One row of data/sites/providers.csv."""
+
+    operator: str  # "" where the provider runs wherever the user put it
+    region: str  # where it is assumed to run when nothing else shows it; "" where nobody has said
+    self_hosted: bool
+    own_models: tuple[str, ...] = ()  # how the names of a lab's own models begin; empty where it is no lab
+
+    def is_own(self, model: str) -> bool:
+        """Return whether a model (lower case, with or without a vendor before it) is the lab's own, or not named."""
+        name = model.rpartition("/")[2].removeprefix("ft:")
+        return bool(self.own_models) and (not name or name.startswith(self.own_models))
+
+
+UNKNOWN = Provider("", "", self_hosted=False)
 
 
 class Names:
@@ -69,6 +86,29 @@ def _patterns() -> _Patterns:
     return _Patterns(exact, tuple(starts), tuple(ends), tuple(templates))
 
 
+@cache
+def _providers() -> dict[str, Provider]:
+    table = {
+        row["provider"]: Provider(
+            row["operator"],
+            row["region"],
+            self_hosted=bool(row["self_hosted"]),
+            own_models=tuple(row["own_models"].split()),
+        )
+        for row in rows("sites/providers.csv")
+    }
+    # A host name, which shows only the operator, may be all there is: what is assumed of a provider holds for both.
+    for provider in tuple(table.values()):
+        table.setdefault(provider.operator, provider)
+    table.pop("", None)
+    return table
+
+
+def provider_of(name: str) -> Provider:
+    """Return what is assumed of a provider (OpenTelemetry's spelling, or an operator of data/sites/hosts.csv)."""
+    return _providers().get(name, UNKNOWN)
+
+
 def host_of(text: str) -> str:
     """Return the host name in a URL, an authority or a bare host name, lower case, without port; `""` where none."""
     rest = text.strip().lower()
@@ -86,7 +126,7 @@ def host_of(text: str) -> str:
 
 
 def match_host(text: str) -> HostMatch:
-    """Return whose a host is and where it serves; `NO_MATCH` for a name that the table does not know.
+    """Return whose machines a host name means and where they are; `NO_MATCH` for a name that the table does not know.
 
     The table is data/sites/hosts.csv; a row says where its pattern is documented.
     """
@@ -119,5 +159,11 @@ def _by_wildcard(name: str) -> HostMatch | None:
         for start, match in patterns.starts:
             if name.startswith(start):
                 return match
-    # a bare name resolves only in a private network
+    # A bare name resolves only in a private network.
     return None if "." in name or ":" in name else HostMatch(PRIVATE)
+
+
+def load() -> None:
+    """Read both tables now, so that no span has to."""
+    _patterns()
+    _providers()

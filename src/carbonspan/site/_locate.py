@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Find out where an inference ran: settings, then what the span says, then an assumption, then the world.
+"""Finds out where an inference ran: settings, then what the span says, then an assumption, then the world.
 
 The order, first hit wins, with the `method` it leaves on the place:
 
@@ -9,20 +9,20 @@ The order, first hit wins, with the `method` it leaves on the place:
    so it goes before the region the call was sent to.
 3. `span_region`: the span's own `cloud.region`. On a span it is the region of the called destination
    (https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloud/).
-4. `host`: the host name that was called.
+4. `host`: the name of the host that was called.
 5. `inference_geo`: Anthropic's data-residency field, where it is not `global`.
-6. `resource`: the `cloud.region` of the telemetry source, for a self-hosted model alone. For every other call it says
+6. `resource`: the `cloud.region` of the telemetry source, only for a self-hosted model. For every other call it says
    where the client runs, which is no evidence at all.
-7. `setting_default`: what the user assumes where a span does not tell.
+7. `setting_default`: what the user assumes where a span does not say.
 8. `provider_default`: what the table assumes of the provider (data/sites/providers.csv).
 9. `unknown`: the world.
 
 Whose default it is, the called host decides before the provider: SDKs and instrumentations write `openai` for whatever
-speaks OpenAI's protocol. A host of data/sites/hosts.csv stands for whoever runs it, with that one's default or none. No
+speaks OpenAI's protocol. A host of data/sites/hosts.csv stands for its operator, with that one's default or none. No
 host, or a private one, leaves the provider's default. A public host that the table does not know is either a gateway in
-front of the provider or another service that speaks its protocol, and the model tells which: a lab's own (`gpt-4o` of
+front of the provider or another service that speaks its protocol, and the model says which: a lab's own (`gpt-4o` of
 `openai`), or none named, is taken for a gateway and keeps the lab's default; any other model, and any provider that is
-no lab, is `unknown` and on nobody's machines.
+no lab, is `unknown` and without an operator.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from carbonspan.core._regions import WORLD
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place
-from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of, match_host
-from carbonspan.site._parse import parse_region
-from carbonspan.site._places import WORLD, area_place, region_place, tables
-from carbonspan.site._providers import provider_of
+from carbonspan.site import _hosts as hosts
+from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of, match_host, provider_of
+from carbonspan.site._places import area_place, parse_region, region_place, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,12 +58,7 @@ _CACHE_SIZE = 2048  # distinct calls an application makes: (provider, model, reg
 _TEXT_LENGTH = 512  # longer than any host name (253) with its scheme, or any model id; bounds what the cache may hold
 _PROFILE_DOTS = 2  # geography.vendor.model
 
-
-class _Names(NamedTuple):
-    """The span attributes that may tell, by kind, and all of them in the order of the cache key."""
-
-    every: tuple[str, ...]
-    kinds: tuple[str, ...]
+_NOWHERE = Place("", WORLD, "unknown", geography=WORLD)
 
 
 class _SelfHosted(NamedTuple):
@@ -73,9 +68,9 @@ class _SelfHosted(NamedTuple):
 
 
 @cache
-def _names() -> _Names:
-    table = rows("sites/span_attributes.csv")
-    return _Names(tuple(row["attribute"] for row in table), tuple(row["kind"] for row in table))
+def evidence() -> dict[str, str]:
+    """Return the span attributes that may show where a call went, and what each holds: region, cloud, host or geo."""
+    return {row["attribute"]: row["holds"] for row in rows("sites/span_attributes.csv")}
 
 
 @cache
@@ -87,8 +82,7 @@ def calls(attributes: Mapping[str, Any], provider: str, names: Names) -> bool:
     """Return whether a span calls one of the named providers or hosts."""
     if provider in names:
         return True
-    every, kinds = _names()
-    called = (attributes.get(name) for name, kind in zip(every, kinds, strict=True) if kind == "host")
+    called = (attributes.get(name) for name, holds in evidence().items() if holds == "host")
     return any(host_of(text) in names for text in called if isinstance(text, str))
 
 
@@ -107,7 +101,7 @@ class Locator:
         Args:
             overrides: model or provider (or `*` for every call) to region, where the user is certain. A model may end
                 in `*`. A model goes before its provider.
-            defaults: provider, operator or `*` to region: what to assume where the span does not tell.
+            defaults: provider, operator or `*` to region: what to assume where the span does not say.
             self_hosted: providers (`openai` behind vLLM) and host names (`llm.example.org`, `*.example.org`) that run
                 on the machines the telemetry comes from, beside those of the tables.
 
@@ -117,16 +111,15 @@ class Locator:
         self._overrides = {key.strip().lower(): parse_region(region) for key, region in (overrides or {}).items()}
         self._defaults = {key.strip().lower(): parse_region(region) for key, region in (defaults or {}).items()}
         self._own = Names(self_hosted)
-        self._attributes = _names().every
+        self._attributes = tuple(evidence())
         tables()
-        match_host("localhost")
-        provider_of("")
+        hosts.load()
         _model_prefixes()
         self._found: dict[tuple[Any, ...], Place | _SelfHosted] = {}
 
     @property
     def telling(self) -> tuple[str, ...]:
-        """The names of the span attributes that may tell a place."""
+        """The names of the span attributes that may show where a call went."""
         return self._attributes
 
     def locate(
@@ -137,13 +130,15 @@ class Locator:
         model: str = "",
         resource_attributes: Mapping[str, Any] | None = None,
     ) -> Place:
-        """Return where a call was served, as far as its span and the settings tell. Never raises on what a span holds.
+        """Return where a call was served, as far as its span and the settings say. Never raises on what a span holds.
+
+        Equal calls get one object.
 
         Args:
             attributes: the span's attributes.
             provider: who answers, in OpenTelemetry's spelling.
             model: the model that was asked for (a Bedrock id carries its inference profile).
-            resource_attributes: the resource's; read for a self-hosted model alone.
+            resource_attributes: the resource's; read only for a self-hosted model.
         """
         key = (provider, model, *map(attributes.get, self._attributes))
         try:
@@ -163,7 +158,7 @@ class Locator:
             found = self._search(clean[0], clean[1], clean[2:])
             self._remember(clean, found)
         if all(value is None or value == text for value, text in zip(key, clean, strict=True)):
-            # what holds nothing long or strange is found at once the next time
+            # What holds nothing long or strange is found at once the next time.
             self._remember(key, found)
         return found
 
@@ -175,9 +170,9 @@ class Locator:
     def _search(self, provider: str, model: str, attributes: tuple[str, ...]) -> Place | _SelfHosted:
         provider, model = provider.strip().lower(), model.strip().lower()
         texts: dict[str, list[str]] = {"region": [], "cloud": [], "host": [], "geo": []}
-        for kind, text in zip(_names().kinds, attributes, strict=True):
+        for holds, text in zip(evidence().values(), attributes, strict=True):
             if text:
-                texts[kind].append(text)
+                texts[holds].append(text)
         called = _best([match_host(text) for text in texts["host"]])
         assumed = provider_of(provider)
         operator = called.operator if called.operator not in {"", PRIVATE} else assumed.operator
@@ -190,8 +185,8 @@ class Locator:
         ):
             if place is not None:
                 return place
-        stranger = called.operator == "" and any(map(host_of, texts["host"]))
-        otherwise = self._assumed(provider, operator, nobody=stranger and not assumed.is_own(model))
+        is_strange = called.operator == "" and any(map(host_of, texts["host"])) and not assumed.is_own(model)
+        otherwise = self._assumed(provider, operator, is_strange=is_strange)
         own = (
             assumed.self_hosted
             or provider in self._own
@@ -210,15 +205,15 @@ class Locator:
         place = place or table.get(provider) or table.get("*")
         return None if place is None else replace(place, operator=place.operator or operator)
 
-    def _assumed(self, provider: str, operator: str, *, nobody: bool) -> Place:
+    def _assumed(self, provider: str, operator: str, *, is_strange: bool) -> Place:
         place = self._defaults.get(provider) or self._defaults.get(operator) or self._defaults.get("*")
         if place is not None:
             return replace(place, operator=place.operator or operator, method="setting_default")
-        if nobody:
-            return Place("", WORLD, "unknown", geography=WORLD)
-        # the operator before the provider: an OpenAI model on Azure's machines runs where Azure does
-        name = provider_of(operator).region if operator else provider_of(provider).region
-        return area_place(name, operator, "provider_default") or Place(operator, WORLD, "unknown", geography=WORLD)
+        if is_strange:
+            return _NOWHERE
+        # The operator before the provider: an OpenAI model on Azure's machines runs where Azure does.
+        name = provider_of(operator or provider).region
+        return area_place(name, operator, "provider_default") or replace(_NOWHERE, operator=operator)
 
     def _on_own_machines(self, found: _SelfHosted, resource: Mapping[str, Any]) -> Place:
         region, cloud = resource.get("cloud.region"), resource.get("cloud.provider")
@@ -248,7 +243,7 @@ def _cloud(names: list[str]) -> str:
 
 
 def _by_model(model: str) -> Place | None:
-    """Return the geography of a Bedrock inference profile: `us.vendor.model`, alone, in an ARN or behind a prefix."""
+    """Return the geography of a Bedrock inference profile: `us.vendor.model`, bare, in an ARN or behind a prefix."""
     name = model.rpartition("/")[2]
     if name.count(".") < _PROFILE_DOTS:
         return None
@@ -279,28 +274,3 @@ def _by_geography(names: list[str], operator: str) -> Place | None:
         if place is not None and place.geography != WORLD:
             return place
     return None
-
-
-@cache
-def _plain() -> Locator:
-    return Locator()
-
-
-def locate(
-    attributes: Mapping[str, Any],
-    *,
-    provider: str = "",
-    model: str = "",
-    overrides: Mapping[str, str] | None = None,
-    defaults: Mapping[str, str] | None = None,
-    self_hosted: Iterable[str] = (),
-    resource_attributes: Mapping[str, Any] | None = None,
-) -> Place:
-    """Return where a call was served; see `Locator` for the arguments, and keep one where settings are in use.
-
-    Raises:
-        ValueError: a region of the settings is unknown, see `parse_region`.
-    """
-    settings = overrides or defaults or self_hosted
-    locator = Locator(overrides=overrides, defaults=defaults, self_hosted=self_hosted) if settings else _plain()
-    return locator.locate(attributes, provider=provider, model=model, resource_attributes=resource_attributes)

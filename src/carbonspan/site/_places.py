@@ -1,101 +1,61 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the place tables know: cloud regions, countries, geographies, and the `Place` each name stands for."""
+"""The place that a name stands for: a region's id, a geography, a country, a grid zone, or what a setting says."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from carbonspan.core._regions import (
+    WORLD,
+    CloudRegion,
+    Country,
+    Geography,
+    cloud_regions,
+    countries,
+    geographies,
+    zones,
+)
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place
 
-WORLD = "WORLD"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-
-class Region(NamedTuple):
-    """One cloud region of data/sites/cloud_regions.csv."""
-
-    operator: str
-    region: str
-    city: str
-    country: str  # ISO 3166-1 alpha-3
-    zone: str  # Electricity Maps spelling
-    zone_alt: str  # the other zone it may lie in; "" where there is no doubt
-    geography: str
-    confidence: str  # of the zone: high, medium, low
-
-
-class Country(NamedTuple):
-    """One country of data/sites/countries.csv."""
-
-    iso3: str
-    iso2: str
-    geography: str
-    zone: str  # where one grid zone serves the whole country; "" otherwise
-
-
-class Geography(NamedTuple):
-    """One geography of data/sites/geographies.csv."""
-
-    code: str
-    parent: str
-    country: str  # where the geography lies in one country; "" otherwise
-    macro_region: str  # as Microsoft reports: Americas, EMEA, Asia Pacific; "" for the world
+_ALLOWED = (
+    "a cloud region (aws:eu-west-1, eu-west-1, gcp:europe-west4, azure:swedencentral), a grid zone (zone:GB), "
+    "a country (GBR) or a geography"
+)
 
 
 class Tables(NamedTuple):
-    """The place tables, indexed the ways they are asked."""
+    """The place tables, by the names that are looked up in them."""
 
-    regions: dict[str, Region]  # by region id; no two operators share one
-    countries: dict[str, Country]  # by alpha-3
-    iso3: dict[str, str]  # alpha-2 -> alpha-3
-    geographies: dict[str, Geography]
-    aliases: dict[str, str]  # other names of geographies, lower case -> code
-    operators: dict[str, str]  # names of clouds, lower case -> operator
+    regions: Mapping[str, CloudRegion]  # by id
+    countries: Mapping[str, Country]  # by alpha-3
+    iso3: Mapping[str, str]  # alpha-2 -> alpha-3
+    geographies: Mapping[str, Geography]  # by code
+    aliases: Mapping[str, str]  # every name of a geography, lower case -> code
+    operators: Mapping[str, str]  # every name of a cloud, lower case -> operator
     region_prefixes: tuple[tuple[str, str, str], ...]  # operator, prefix, name of the geography or country
 
 
 @cache
 def tables() -> Tables:
     """Return the place tables, read on first use and kept."""
-    countries = {
-        row["iso3"]: Country(row["iso3"], row["iso2"], row["geography"], row["zone"])
-        for row in rows("sites/countries.csv")
-    }
-    geographies = rows("sites/geographies.csv")
     return Tables(
-        regions={
-            row["region"]: Region(
-                row["operator"],
-                row["region"],
-                row["city"],
-                row["country"],
-                row["zone"],
-                row["zone_alt"],
-                countries[row["country"]].geography,
-                row["confidence"],
-            )
-            for row in rows("sites/cloud_regions.csv")
-        },
-        countries=countries,
-        iso3={country.iso2: country.iso3 for country in countries.values()},
-        geographies={
-            row["code"]: Geography(row["code"], row["parent"], row["country"], row["macro_region"])
-            for row in geographies
-        },
-        aliases={alias: row["code"] for row in geographies for alias in (row["code"].lower(), *row["aliases"].split())},
+        regions=cloud_regions(),
+        countries=countries(),
+        iso3={country.iso2: country.iso3 for country in countries().values()},
+        geographies=geographies(),
+        aliases={name: code for code, known in geographies().items() for name in (code.lower(), *known.aliases)},
         operators={row["alias"]: row["operator"] for row in rows("sites/operator_aliases.csv")},
         region_prefixes=tuple(
             (row["operator"], row["prefix"], row["region"]) for row in rows("sites/region_prefixes.csv")
         ),
     )
-
-
-@cache
-def zones() -> frozenset[str]:
-    """Return every grid zone that has a yearly value, in Electricity Maps' spelling."""
-    return frozenset(row["zone"] for row in rows("electricity_maps_yearly_odbl/yearly.csv"))
 
 
 def region_id(text: str) -> str:
@@ -113,12 +73,17 @@ def region_place(text: str, operator: str, method: str) -> Place | None:
     name = region_id(text)
     found = table.regions.get(name)
     if found is not None:
-        return Place(found.operator, name, method, found.zone, found.country, found.geography)
+        return place_of(found, method)
     for owner, prefix, where in table.region_prefixes:
         if name.startswith(prefix) and operator in {owner, ""}:
             near = area_place(where, owner, method)
             return None if near is None else Place(owner, name, method, "", near.country, near.geography)
     return None
+
+
+def place_of(region: CloudRegion, method: str) -> Place:
+    """Return the place of a cloud region of the tables."""
+    return Place(region.operator, region.id, method, region.zone, region.country, region.geography)
 
 
 def area_place(text: str, operator: str, method: str) -> Place | None:
@@ -142,3 +107,53 @@ def zone_place(zone: str, operator: str, method: str) -> Place | None:
         return None
     iso3 = tables().iso3.get(name.partition("-")[0], "")
     return Place(operator, name, method, name, iso3, tables().countries[iso3].geography if iso3 else WORLD)
+
+
+def parse_region(text: str) -> Place:
+    """Return the place that a setting names; its `method` is `setting`.
+
+    Accepted: `operator:region`, a bare region id, `zone:NAME`, a country (ISO 3166-1 alpha-3 or alpha-2), a geography
+    (US, EU, APAC, WORLD, ...) and a bare zone. An operator, which only a region id implies, may stand before a country,
+    a zone or a geography too: `azure:EU`.
+
+    Raises:
+        ValueError: nothing has that name; the message gives the value, what is allowed, and near matches.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a region is text, not {text!r}; allowed: {_ALLOWED}")  # configuration files give anything
+    table = tables()
+    head, separator, tail = text.strip().partition(":")
+    operator = ""
+    name = text.strip()
+    if separator:
+        if head.lower() == "zone":
+            place = zone_place(tail, "", "setting")
+            if place is None:
+                raise ValueError(_refusal(text, tail.strip().upper(), zones()))
+            return place
+        operator = table.operators.get(head.lower(), "")
+        name = tail.strip()
+        if not operator:
+            raise ValueError(_refusal(text, head.lower(), table.operators))
+    place = _known(name, operator)
+    if place is None:
+        candidates = [region.id for region in table.regions.values() if operator in {"", region.operator}]
+        raise ValueError(_refusal(text, region_id(name), [*candidates, *table.aliases]))
+    return place
+
+
+def _known(name: str, operator: str) -> Place | None:
+    area = area_place(name, operator, "setting")
+    if area is not None:
+        return area
+    region = tables().regions.get(region_id(name))
+    if region is not None:
+        return place_of(region, "setting") if operator in {"", region.operator} else None
+    zone = zone_place(name, operator, "setting")
+    return zone or area_place(tables().iso3.get(name.upper(), ""), operator, "setting")
+
+
+def _refusal(text: str, name: str, candidates: Iterable[str]) -> str:
+    near = get_close_matches(name, list(candidates), n=3)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"unknown region {text!r}: allowed are {_ALLOWED} ({', '.join(sorted(tables().geographies))}){hint}"
