@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from carbonspan.core._hours import hour_index
 
-FOLDER = Path(__file__).parents[1] / "data" / "grid" / "eia930_2022_hourly"
+TABLE = Path(__file__).parents[1] / "data" / "grid" / "eia930_2022_hourly" / "lifecycle_g_per_kwh.csv.gz"
 ZONES = {
     "AZPS": "US-SW-AZPS",
     "BPAT": "US-NW-BPAT",
@@ -29,13 +30,16 @@ PARTIAL_REPORTS = {
 
 
 @cache
+def _rows() -> list[dict[str, str]]:
+    with gzip.open(TABLE, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
 def series(authority: str) -> dict[int, float]:
     """Return g/kWh by hour since 1970; hours without data are left out."""
-    with (FOLDER / f"{authority}.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            hour_index(datetime.fromisoformat(row["datetime_utc"].replace("Z", "+00:00"))): float(
-                row["lifecycle_g_per_kwh"]
-            )
-            for row in csv.DictReader(file)
-            if row["lifecycle_g_per_kwh"]
-        }
+    return {
+        hour_index(datetime.fromisoformat(row["datetime_utc"].replace("Z", "+00:00"))): float(row[authority])
+        for row in _rows()
+        if row[authority]
+    }
