@@ -124,3 +124,15 @@ def test_columns_give_way_in_their_order_and_labels_run_across() -> None:
     assert lines(10) == ["h a bbbb c", "x 1    2 3", "a long lab"]
     assert lines(9) == ["h a bbbb", "x 1    2", "a long la"]
     assert lines(3) == ["h a", "x 1", "a l"]
+
+
+def test_columns_that_give_way_alike_go_together() -> None:
+    columns = (Column("a"), Column("bbbb", gives_way=1), Column("c"), Column("dddd", gives_way=1))
+    rows = [Row(Text("x"), [Text("1"), Text("2"), Text("3"), Text("4")])]
+    assert [str(line) for line in aligned(columns, rows, heading="h", width=12).renderables] == ["h  a  c", "x  1  3"]
+
+
+def test_a_narrow_console_shows_each_variant_alike() -> None:
+    lines = _shown(_result(), 60).splitlines()
+    (phase,) = [line for line in lines if line.startswith("extract")]
+    assert phase.split() == ["extract", "model-a", "8.00", "model-a", "1.00"]

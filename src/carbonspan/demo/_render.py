@@ -62,7 +62,10 @@ _NOTES = {
 
 
 class Column(NamedTuple):
-    """A column: its heading, whether it is set to the right, and when it gives way (higher goes first, 0 never)."""
+    """A column: its heading, whether it is set to the right, and when it gives way.
+
+    The highest number goes first, those with the same number go together, and 0 never goes.
+    """
 
     heading: str
     right: bool = True
@@ -117,7 +120,7 @@ def report(result: DemoResult, console: Console) -> Iterator[RenderableType]:
     shown = result.run_of(RIGHT_SIZED.name, ENTERPRISE.name)
     for title, body in (
         (f"One of the four traces: {shown.variant}, {shown.cohort}", _trace(shown, console)),
-        (f"Where the variants differ: gCO2e per phase, {ENTERPRISE.name}", _phases(result, console)),
+        (f"Where the variants differ, phase by phase: {ENTERPRISE.name}", _phases(result, console)),
         ("What the flag does, per cohort (one run each)", _comparison(result, console)),
         ("How to read this", _notes(console)),
     ):
@@ -182,16 +185,18 @@ def _phases(result: DemoResult, console: Console) -> RenderableType:
     sides = [result.run_of(variant.name, ENTERPRISE.name).phases for variant in VARIANTS]
     most = max(phase.amounts.emissions_g.central for side in sides for phase in side)
     columns = [
-        column for variant in VARIANTS for column in (Column(variant.name), Column("", right=False, gives_way=1))
+        column
+        for variant in VARIANTS
+        for column in (Column(variant.name, right=False), Column("gCO2e"), Column("", right=False, gives_way=1))
     ]
     rows = []
     for at, pair in enumerate(zip(*sides, strict=True)):
         cells = []
         for phase in pair:
             grams = phase.amounts.emissions_g.central
+            cells.append(Text(phase.calls[0].model, "cyan"))
             cells.append(Text(digits(grams), "green"))
-            bar = _bar(grams / most if most else 0.0, signs)
-            cells.append(Text.assemble((bar, "green"), " ", (phase.calls[0].model, "cyan")))
+            cells.append(Text(_bar(grams / most if most else 0.0, signs), "green"))
         rows.append(Row(Text(pair[0].name), cells))
         base, other = (phase.amounts for phase in pair)
         if other.cached_tokens < base.cached_tokens and other.emissions_g.central > base.emissions_g.central:
@@ -306,7 +311,8 @@ def aligned(columns: Sequence[Column], rows: Sequence[Row], *, heading: str, wid
         giving = [at for at in kept if columns[at].gives_way]
         if not giving:
             break
-        kept.remove(max(giving, key=lambda at: columns[at].gives_way))
+        next_to_go = max(columns[at].gives_way for at in giving)
+        kept = [at for at in kept if columns[at].gives_way != next_to_go]
     gap = " " * (2 if total + len(kept) <= width else 1)
 
     lines = []
