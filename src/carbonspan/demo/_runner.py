@@ -62,7 +62,11 @@ def check() -> None:
         raise DemoError("OTEL_SDK_DISABLED is true: without spans there is nothing to show")
     for package in ("openai", "anthropic"):
         if find_spec(package) is None:
-            raise DemoError(f"the demo needs its extra: pip install 'carbonspan[demo]' ({package} is missing)")
+            raise _missing(f"{package} is missing")
+
+
+def _missing(what: str) -> DemoError:
+    return DemoError(f"the demo needs its extra: pip install 'carbonspan[demo]' ({what})")
 
 
 def trace_agents(*, on_phase: Callable[[str], None], on_step: Callable[[], None]) -> DemoResult:
@@ -186,11 +190,8 @@ def _load() -> _Sdks:
         import openai  # noqa: PLC0415
         from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor  # noqa: PLC0415
         from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor  # noqa: PLC0415
-
-        if endpoint():
-            from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: F401, PLC0415 - only a check
     except ImportError as error:
-        raise DemoError(f"the demo needs its extra: pip install 'carbonspan[demo]' ({error})") from error
+        raise _missing(str(error)) from error
     return _Sdks(openai, anthropic, (OpenAIInstrumentor(), AnthropicInstrumentor()))
 
 
@@ -263,7 +264,11 @@ class _CountingExporter(SpanExporter):
 
 
 def _otlp_exporter() -> SpanExporter:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - of an extra
-
+    try:
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415 - part of an extra
+    except ImportError as error:
+        raise _missing(str(error)) from error
     names = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
-    return OTLPSpanExporter(timeout=None if any(os.environ.get(name) for name in names) else _EXPORT_TIMEOUT_SECONDS)
+    return trace_exporter.OTLPSpanExporter(
+        timeout=None if any(os.environ.get(name) for name in names) else _EXPORT_TIMEOUT_SECONDS
+    )
