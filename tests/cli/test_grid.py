@@ -16,14 +16,14 @@ from carbonspan.cli._app import app
 from carbonspan.cli._grid import cleanest
 from carbonspan.live._live import open_grids
 from tests.cli.running import hour_row
+from tests.live.sources.apis import APIS, PASSWORD, TOKEN
 from tests.live.sources.faults import FaultServer, answer, never, unused_port
-from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SPEAKER = {speaker.name: speaker for speaker in SPEAKERS}
+SPEAKER = {api.name: api for api in APIS}
 SECRETS = {"ELECTRICITYMAPS_API_TOKEN": TOKEN, "WATTTIME_USERNAME": "someone", "WATTTIME_PASSWORD": PASSWORD}
 COLUMNS = 80
 PATIENCE = ("--timeout", "60")
@@ -65,21 +65,21 @@ def qualities(found: Any) -> set[str]:
     return {row["quality"] for row in found["hours"]}
 
 
-@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.name)
-def test_now_shows_each_source_with_basis_and_quality(speaker: Any) -> None:
-    name, _, region = speaker.name.partition(":")
-    with FaultServer(speaker.play(swing)) as server:
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_now_shows_each_source_with_basis_and_quality(api: Any) -> None:
+    name, _, region = api.name.partition(":")
+    with FaultServer(api.play(swing)) as server:
         env = environment(name, server.url, **({"region_id": int(region)} if region else {}))
-        env["CARBONSPAN_BASIS"] = speaker.basis.value
-        found = as_json("now", f"zone:{speaker.zone}", env=env)
-        text = call("now", f"zone:{speaker.zone}", *PATIENCE, env=env).output
+        env["CARBONSPAN_BASIS"] = api.basis.value
+        found = as_json("now", f"zone:{api.zone}", env=env)
+        text = call("now", f"zone:{api.zone}", *PATIENCE, env=env).output
     assert len(found["hours"]) == 24
-    of_source = [row for row in found["hours"] if row["source"] == speaker.name]
+    of_source = [row for row in found["hours"] if row["source"] == api.name]
     assert len(of_source) > 20
-    assert {row["basis"] for row in of_source} == {speaker.basis.value}
+    assert {row["basis"] for row in of_source} == {api.basis.value}
     assert all("fetched_at" in row for row in of_source)
     assert found["problems"] == []
-    assert speaker.name in text
+    assert api.name in text
     assert "min ago" in text
 
 

@@ -22,13 +22,13 @@ from carbonspan.live._selection import SelectedSource
 from carbonspan.live.cache._cache import HourCache, Key
 from carbonspan.live.cache._file import SCHEMA, state_of
 from carbonspan.live.sources._function import FunctionSource
+from tests.live.sources.apis import APIS, PASSWORD, TOKEN
 from tests.live.sources.faults import FaultServer, answer, never, too_many, unused_port
-from tests.live.sources.speakers import PASSWORD, SPEAKERS, TOKEN
 
 if TYPE_CHECKING:
     from carbonspan.grid.source import GridSource
 
-SPEAKER = {speaker.name: speaker for speaker in SPEAKERS}
+SPEAKER = {api.name: api for api in APIS}
 
 
 @pytest.fixture(autouse=True)
@@ -62,18 +62,18 @@ def environment(*urls: tuple[str, str], **more: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("speaker", [s for s in SPEAKERS if ":" not in s.name], ids=lambda speaker: speaker.name)
-def test_a_source_in_order(speaker: Any) -> None:
-    with FaultServer(speaker.play(lambda _: 100.0)) as server:
-        env = environment((speaker.name, server.url), CARBONSPAN_BASIS=speaker.basis.value)
+@pytest.mark.parametrize("api", [s for s in APIS if ":" not in s.name], ids=lambda api: api.name)
+def test_a_source_in_order(api: Any) -> None:
+    with FaultServer(api.play(lambda _: 100.0)) as server:
+        env = environment((api.name, server.url), CARBONSPAN_BASIS=api.basis.value)
         found, page = doctor(**env)
         asked = len(server.requests)
         doctor("--offline", **env)
         assert len(server.requests) == asked
     (row,) = found["live"]["sources"]
-    assert (row["state"], row["source"], row["basis"]) == ("ok", speaker.name, speaker.basis.value)
+    assert (row["state"], row["source"], row["basis"]) == ("ok", api.name, api.basis.value)
     assert row["newest_hour"].endswith(":00:00Z")
-    assert f"{speaker.name} " in page
+    assert f"{api.name} " in page
     assert "ok: " in page
     assert found["problems"] == []
 

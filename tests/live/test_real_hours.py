@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from carbonspan.core._hours import hour_index
 from carbonspan.grid._resolver import Resolver
 from carbonspan.live import _refresher as refreshers
 from carbonspan.live._live import LiveGrid
@@ -18,8 +19,9 @@ from carbonspan.live.cache._cache import HourCache
 from carbonspan.site import parse_region
 from tests.live import eia930
 from tests.live.app import this_hour
-from tests.live.electricity_maps import ElectricityMapsServer
 from tests.live.loopback import WAIT_S
+from tests.live.sources.apis import TOKEN, electricity_maps
+from tests.live.sources.faults import FaultServer, by_request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +40,10 @@ def test_a_year_of_real_hours_is_joined_hour_by_hour(
     weeks = (this_hour() - 48 - max(original)) // 168
     series = {hour + 168 * weeks: number for hour, number in original.items()}
     partial = {hour + 168 * weeks for hour in eia930.PARTIAL_REPORTS} if authority == "PJM" else set()
-    zone, token = eia930.ZONES[authority], "a-key"
-    options = {"electricity_maps": {"token": token}}
-    with ElectricityMapsServer(zone, series, token) as server:
-        options["electricity_maps"]["url"] = server.url
+    zone = eia930.ZONES[authority]
+    api = by_request(lambda request: electricity_maps(request, lambda moment: series.get(hour_index(moment)), zone))
+    with FaultServer(api) as server:
+        options = {"electricity_maps": {"token": TOKEN, "url": server.url}}
         path = tmp_path / "grid.sqlite3"
         sources = make_sources(["electricity_maps"], options, {})
         grid = LiveGrid(sources, place_of=parse_region, cache_path=path)
@@ -72,6 +74,7 @@ def test_a_year_of_real_hours_is_joined_hour_by_hour(
         grid.shut()
         # another process has it all from the file
         asked = len(server.requests)
+        assert all(request.headers["auth-token"] == TOKEN for request in server.requests)
         key = refresher.series()[0]
         assert len(HourCache(path).hours(key, year[0], year[-1])) == len(series)
         assert len(server.requests) == asked

@@ -87,7 +87,7 @@ class Refresher:
         """Take the source, and where its hours go.
 
         Args:
-            source: who is asked.
+            source: what is asked.
             origin: its name in the shared file.
             bases: the bases that may be used, the preferred one first; a zone gets the first that the source serves.
             store: what spans read.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ORIGIN_BYTES = 2
-"""How much of a digest tells apart the accounts and options of one source: enough that two of them do not share what
+"""How much of a digest distinguishes the accounts and options of one source: enough that two of them do not share what
 was fetched, and too little to give away a key."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from carbonspan.live.cache._cache import HourCache
-from tests.live.cache.asked import NOON_S, at
+from tests.live.cache.helpers import NOON_S, at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from carbonspan.live._backoff import Attempt
 from carbonspan.live._clock import DAY_S
 from carbonspan.live.cache import _cache as caches, _file as cachefile
 from carbonspan.live.cache._cache import BUSY_WAIT_S, Claim, HourCache, Key
-from tests.live.cache.asked import GB, HOUR, NOON_S, ROOT, ask, asks_alone, at, good, granted, value
+from tests.live.cache.helpers import GB, HOUR, NOON_S, ROOT, ask, asks_alone, at, good, granted, value
 from tests.live.loopback import WAIT_S
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_eight_processes_may_begin_at_once(path: Path) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "from carbonspan.live.cache._cache import HourCache\n"
-        "from tests.live.cache.asked import GB, HOUR, NOON_S, ask, at, good, value\n"
+        "from tests.live.cache.helpers import GB, HOUR, NOON_S, ask, at, good, value\n"
         "sys.stdin.readline()\n"
         "cache = HourCache(Path(sys.argv[1]), clock=at(NOON_S))\n"
         "while (claim := cache.claim(GB)).wait_s: time.sleep(0.02)\n"

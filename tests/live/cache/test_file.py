@@ -20,7 +20,7 @@ import pytest
 from carbonspan.core._hours import hour_index
 from carbonspan.live.cache import _file as cachefile
 from carbonspan.live.cache._cache import HourCache
-from tests.live.cache.asked import GB, HOUR, NOON_S, ROOT, ask, asks_alone, at, value, warnings
+from tests.live.cache.helpers import GB, HOUR, NOON_S, ROOT, ask, asks_alone, at, value, warnings
 from tests.live.loopback import WAIT_S
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_nothing_that_was_committed_is_lost_when_a_writer_is_killed(path: Path) 
         "import sys, time\n"
         "from pathlib import Path\n"
         "from carbonspan.live.cache._cache import HourCache\n"
-        "from tests.live.cache.asked import GB, HOUR, NOON_S, ask, at, good, value\n"
+        "from tests.live.cache.helpers import GB, HOUR, NOON_S, ask, at, good, value\n"
         "cache = HourCache(Path(sys.argv[1]), clock=at(NOON_S))\n"
         "first = int(sys.argv[2])\n"
         "while True:\n"
@@ -145,7 +145,7 @@ def test_a_full_disk(path: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 from carbonspan.live._clock import Clock
-from tests.live.cache.asked import GB, HOUR, NOON_S, ask, good, granted, value
+from tests.live.cache.helpers import GB, HOUR, NOON_S, ask, good, granted, value
 from carbonspan.live._backoff import Attempt
 from carbonspan.live.cache._cache import Claim, HourCache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -17,7 +17,7 @@ import pytest
 from carbonspan.live._clock import DAY_S
 from carbonspan.live.cache import _lease as lease
 from carbonspan.live.cache._cache import HourCache
-from tests.live.cache.asked import GB, NOON_S, at, granted
+from tests.live.cache.helpers import GB, NOON_S, at, granted
 
 
 def test_a_lease_runs_out(cache: HourCache, path: Path) -> None:

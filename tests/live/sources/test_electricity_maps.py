@@ -13,9 +13,9 @@ from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, Unauthorised
 from carbonspan.live.sources._electricity_maps import ElectricityMaps, parse
 from carbonspan.live.sources._rows import floor, now
+from tests.live.sources.apis import electricity_maps
 from tests.live.sources.faults import FaultServer, Play, Request, answer, by_request
 from tests.live.sources.payloads import payload
-from tests.live.sources.speakers import electricity_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer
 from carbonspan.live.sources import _energinet as energinet
 from carbonspan.live.sources._energinet import Energinet
+from tests.live.sources.apis import HOUR
 from tests.live.sources.faults import FaultServer, answer
-from tests.live.sources.speakers import HOUR
 
 UTC = timezone.utc
 

@@ -15,9 +15,9 @@ from carbonspan.grid.source import BadAnswer, NotCovered
 from carbonspan.live.sources import _energy_charts as energy_charts
 from carbonspan.live.sources._energy_charts import EnergyCharts
 from carbonspan.live.sources._rows import floor, now
+from tests.live.sources.apis import HOUR, energy_charts as energy_charts_says
 from tests.live.sources.faults import FaultServer, answer, by_request
 from tests.live.sources.payloads import payload, raw
-from tests.live.sources.speakers import HOUR, energy_charts as energy_charts_says
 
 UTC = timezone.utc
 

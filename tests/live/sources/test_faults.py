@@ -18,6 +18,7 @@ from carbonspan.core.values import Quality
 from carbonspan.grid.source import BadAnswer, GridError, GridSource, NotCovered, RateLimited, Unauthorised, Unavailable
 from carbonspan.live.sources._energy_charts import EnergyCharts
 from carbonspan.live.sources._rows import floor, now
+from tests.live.sources.apis import APIS, HOUR, PASSWORD, TOKEN, Api, Values, moments
 from tests.live.sources.faults import (
     FaultServer,
     Play,
@@ -30,7 +31,6 @@ from tests.live.sources.faults import (
     slow_bytes,
     too_many,
 )
-from tests.live.sources.speakers import HOUR, PASSWORD, SPEAKERS, TOKEN, Speaker, Values, moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from carbonspan.grid.source import HourValue
 
 UTC = timezone.utc
-IN_PARTS = [speaker for speaker in SPEAKERS if speaker.minutes < 60]
-YEARS_BACK = [speaker for speaker in SPEAKERS if speaker.name != "eco2mix"]  # a month; tested with its own payloads
+IN_PARTS = [api for api in APIS if api.minutes < 60]
+YEARS_BACK = [api for api in APIS if api.name != "eco2mix"]  # a month; tested with its own payloads
 PATIENT = (10, 10, 60)
 IMPATIENT = (5, 0.3, 1.0)
 FAULTS: dict[str, tuple[Play, type[GridError]]] = {
@@ -67,21 +67,21 @@ def steady(moment: datetime) -> float:
     return 100.0 + moment.hour
 
 
-@pytest.fixture(params=SPEAKERS, ids=[speaker.name for speaker in SPEAKERS])
-def speaker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Speaker:
+@pytest.fixture(params=APIS, ids=[api.name for api in APIS])
+def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr(EnergyCharts, "spacing_s", 0.0)  # its pace has a test of its own
-    found: Speaker = request.param
+    found: Api = request.param
     return found
 
 
 @pytest.fixture
-def server(speaker: Speaker) -> Iterator[FaultServer]:
-    with FaultServer(speaker.play(steady)) as running:
+def server(api: Api) -> Iterator[FaultServer]:
+    with FaultServer(api.play(steady)) as running:
         yield running
 
 
-def made(speaker: Speaker, server: FaultServer, timeout_s: Any = PATIENT) -> GridSource:
-    source = speaker.make(url=server.url, timeout_s=timeout_s)
+def made(api: Api, server: FaultServer, timeout_s: Any = PATIENT) -> GridSource:
+    source = api.make(url=server.url, timeout_s=timeout_s)
     assert isinstance(source, GridSource)
     return source
 
@@ -90,16 +90,16 @@ def made(speaker: Speaker, server: FaultServer, timeout_s: Any = PATIENT) -> Gri
 MORNING = floor(now()) - 8 * HOUR
 
 
-def ask(source: GridSource, speaker: Speaker, hours: int = 5) -> list[HourValue]:
-    return list(source.history(speaker.zone, MORNING, MORNING + hours * HOUR, speaker.basis))
+def ask(source: GridSource, api: Api, hours: int = 5) -> list[HourValue]:
+    return list(source.history(api.zone, MORNING, MORNING + hours * HOUR, api.basis))
 
 
-def good(values: list[HourValue], speaker: Speaker, hours: int = 5) -> None:
+def good(values: list[HourValue], api: Api, hours: int = 5) -> None:
     assert [value.hour for value in values] == moments(MORNING, MORNING + hours * HOUR, 60)
     for value in values:
-        assert value.intensity_g_per_kwh == pytest.approx(steady(value.hour) * speaker.g_per_unit)
-        assert (value.zone, value.source, value.basis) == (speaker.zone, speaker.name, speaker.basis)
-        assert value.quality is (Quality.FORECAST if ":" in speaker.name else Quality.MEASURED)
+        assert value.intensity_g_per_kwh == pytest.approx(steady(value.hour) * api.g_per_unit)
+        assert (value.zone, value.source, value.basis) == (api.zone, api.name, api.basis)
+        assert value.quality is (Quality.FORECAST if ":" in api.name else Quality.MEASURED)
         assert value.accounting in {"consumption", "production"}
 
 
@@ -114,28 +114,28 @@ def silent_error(error: BaseException) -> None:
     assert error.__context__ is None
 
 
-def test_the_good_day(speaker: Speaker, server: FaultServer) -> None:
-    source = made(speaker, server)
-    good(ask(source, speaker), speaker)
-    assert source.name == speaker.name
+def test_the_good_day(api: Api, server: FaultServer) -> None:
+    source = made(api, server)
+    good(ask(source, api), api)
+    assert source.name == api.name
     silent(repr(source) + repr(vars(source).get("_client")) + repr(vars(source).get("_login")))
-    if speaker.needs_key:
+    if api.needs_key:
         assert any(request.holds(TOKEN) for request in server.requests)
     source.close()
-    good(ask(source, speaker), speaker)
+    good(ask(source, api), api)
     source.close()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_an_error_and_passes(
-    speaker: Speaker, server: FaultServer, caplog: pytest.LogCaptureFixture, fault: str
+    api: Api, server: FaultServer, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     play, expected = FAULTS[fault]
     server.usual = play
-    source = made(speaker, server, IMPATIENT)
+    source = made(api, server, IMPATIENT)
     with pytest.raises(GridError) as caught:
-        ask(source, speaker)
+        ask(source, api)
     assert type(caught.value) is expected
     assert caught.value.outcome == expected.outcome
     silent_error(caught.value)
@@ -143,44 +143,44 @@ def test_a_fault_is_an_error_and_passes(
     if fault == "429 with Retry-After":
         assert isinstance(caught.value, RateLimited)
         assert caught.value.retry_after_s == 600
-    server.usual = speaker.play(steady)
-    good(ask(made(speaker, server), speaker), speaker)
+    server.usual = api.play(steady)
+    good(ask(made(api, server), api), api)
     source.close()
     silent(caplog.text)
 
 
-def test_a_fault_once_is_forgotten_by_the_same_source(speaker: Speaker, server: FaultServer) -> None:
-    source = made(speaker, server)
-    good(ask(source, speaker), speaker)
+def test_a_fault_once_is_forgotten_by_the_same_source(api: Api, server: FaultServer) -> None:
+    source = made(api, server)
+    good(ask(source, api), api)
     for play in (answer({"error": "Invalid auth-token"}, status=401), too_many(), answer({})):
         server.next(play)
         try:
-            ask(source, speaker)
+            ask(source, api)
         except GridError as error:
             silent_error(error)
-        good(ask(source, speaker), speaker)
+        good(ask(source, api), api)
 
 
-def test_a_server_error_once_is_not_seen(speaker: Speaker, server: FaultServer) -> None:
+def test_a_server_error_once_is_not_seen(api: Api, server: FaultServer) -> None:
     server.next(answer(b"", status=503), hang_up())
-    good(ask(made(speaker, server), speaker), speaker)
+    good(ask(made(api, server), api), api)
 
 
-def test_no_other_host_ever_sees_a_key(speaker: Speaker, server: FaultServer) -> None:
-    with FaultServer(speaker.play(steady)) as other:
+def test_no_other_host_ever_sees_a_key(api: Api, server: FaultServer) -> None:
+    with FaultServer(api.play(steady)) as other:
         for host in ("127.0.0.1", "localhost"):
             server.usual = redirect(f"http://{host}:{other.port}/v3/historical")
             with pytest.raises(Unavailable):
-                ask(made(speaker, server), speaker)
+                ask(made(api, server), api)
         assert other.requests == []
 
 
-def test_a_certificate_of_its_own_is_refused(speaker: Speaker) -> None:
+def test_a_certificate_of_its_own_is_refused(api: Api) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    with FaultServer(speaker.play(steady), tls=tls) as server:
+    with FaultServer(api.play(steady), tls=tls) as server:
         with pytest.raises(Unavailable, match="certificate"):
-            ask(made(speaker, server), speaker)
+            ask(made(api, server), api)
         assert server.requests == []
 
 
@@ -189,55 +189,55 @@ def spoilt(hour: datetime, value: Any) -> Values:
 
 
 @pytest.mark.parametrize("value", [None, -5.0, 10_000.0, "12x", True, [1], {"v": 1}, 1e300, math.nan, math.inf])
-def test_a_spoilt_hour_is_missing_and_the_others_are_there(speaker: Speaker, server: FaultServer, value: Any) -> None:
+def test_a_spoilt_hour_is_missing_and_the_others_are_there(api: Api, server: FaultServer, value: Any) -> None:
     hours = moments(MORNING, MORNING + 5 * HOUR, 60)
     lost = hours.pop(2)
-    server.usual = speaker.play(spoilt(lost, value))
-    values = ask(made(speaker, server), speaker)
+    server.usual = api.play(spoilt(lost, value))
+    values = ask(made(api, server), api)
     assert [found.hour for found in values] == hours
 
 
-def test_text_for_numbers_is_taken_from_one_source_alone(speaker: Speaker, server: FaultServer) -> None:
-    server.usual = speaker.play(spoilt(MORNING, "55"))
-    values = ask(made(speaker, server), speaker)
-    assert (values[0].hour == MORNING) is (speaker.name == "eco2mix")
+def test_text_for_numbers_is_taken_from_only_one_source(api: Api, server: FaultServer) -> None:
+    server.usual = api.play(spoilt(MORNING, "55"))
+    values = ask(made(api, server), api)
+    assert (values[0].hour == MORNING) is (api.name == "eco2mix")
 
 
-def test_only_spoilt_hours_are_no_answer(speaker: Speaker, server: FaultServer) -> None:
-    server.usual = speaker.play(lambda _: "none")
+def test_only_spoilt_hours_are_no_answer(api: Api, server: FaultServer) -> None:
+    server.usual = api.play(lambda _: "none")
     with pytest.raises(BadAnswer):
-        ask(made(speaker, server), speaker)
-    server.usual = speaker.play(lambda _: None)  # nothing is out yet: an answer, and an empty one
-    assert ask(made(speaker, server), speaker) == []
+        ask(made(api, server), api)
+    server.usual = api.play(lambda _: None)  # nothing is out yet: an answer, and an empty one
+    assert ask(made(api, server), api) == []
 
 
-def test_zero_is_a_value(speaker: Speaker, server: FaultServer) -> None:
-    server.usual = speaker.play(lambda _: 0)
-    assert [value.intensity_g_per_kwh for value in ask(made(speaker, server), speaker)] == [0.0] * 5
+def test_zero_is_a_value(api: Api, server: FaultServer) -> None:
+    server.usual = api.play(lambda _: 0)
+    assert [value.intensity_g_per_kwh for value in ask(made(api, server), api)] == [0.0] * 5
 
 
-def only(speakers: list[Speaker]) -> pytest.MarkDecorator:
+def only(apis: list[Api]) -> pytest.MarkDecorator:
     """Take the place of the fixture's own parameters."""
-    return pytest.mark.parametrize("speaker", speakers, ids=[one.name for one in speakers], indirect=True)
+    return pytest.mark.parametrize("api", apis, ids=[one.name for one in apis], indirect=True)
 
 
 @only(IN_PARTS)
-def test_half_the_parts_of_an_hour_are_an_estimate(speaker: Speaker, server: FaultServer) -> None:
-    for minutes, expected in ((30, 1), (30 + speaker.minutes, 0)):
-        server.usual = speaker.play(
+def test_half_the_parts_of_an_hour_are_an_estimate(api: Api, server: FaultServer) -> None:
+    for minutes, expected in ((30, 1), (30 + api.minutes, 0)):
+        server.usual = api.play(
             lambda moment, missing=minutes: (  # type: ignore[misc] # mypy cannot infer a default's type
                 None if floor(moment) == MORNING and moment.minute < missing else steady(moment)
             )
         )
-        values = [value for value in ask(made(speaker, server), speaker) if value.hour == MORNING]
+        values = [value for value in ask(made(api, server), api) if value.hour == MORNING]
         assert len(values) == expected
-        if values and ":" not in speaker.name:
+        if values and ":" not in api.name:
             assert values[0].quality is Quality.ESTIMATED
 
 
-def test_the_forecast(speaker: Speaker, server: FaultServer) -> None:
-    values = list(made(speaker, server).forecast(speaker.zone, speaker.basis))
-    if speaker.name == "eco2mix":
+def test_the_forecast(api: Api, server: FaultServer) -> None:
+    values = list(made(api, server).forecast(api.zone, api.basis))
+    if api.name == "eco2mix":
         assert values == []
         return
     assert len(values) >= 20
@@ -246,25 +246,25 @@ def test_the_forecast(speaker: Speaker, server: FaultServer) -> None:
     assert [value.hour for value in values] == sorted({value.hour for value in values})
 
 
-def test_a_zone_that_is_not_served_costs_no_call(speaker: Speaker, server: FaultServer) -> None:
-    source = made(speaker, server)
-    assert source.serves(speaker.zone, speaker.basis)
+def test_a_zone_that_is_not_served_costs_no_call(api: Api, server: FaultServer) -> None:
+    source = made(api, server)
+    assert source.serves(api.zone, api.basis)
     source.capabilities()
     server.requests.clear()
     for zone in ("", "AQ"):
-        assert not source.serves(zone, speaker.basis)
+        assert not source.serves(zone, api.basis)
         with pytest.raises(NotCovered):
-            source.history(zone, MORNING, MORNING + HOUR, speaker.basis)
-        if speaker.name != "eco2mix":
+            source.history(zone, MORNING, MORNING + HOUR, api.basis)
+        if api.name != "eco2mix":
             with pytest.raises(NotCovered):
-                source.forecast(zone, speaker.basis)
+                source.forecast(zone, api.basis)
     assert server.requests == []
 
 
-def test_capabilities_name_the_zone(speaker: Speaker, server: FaultServer) -> None:
-    found = made(speaker, server).capabilities()
-    assert speaker.zone in found.zones
-    assert speaker.basis in found.bases
+def test_capabilities_name_the_zone(api: Api, server: FaultServer) -> None:
+    found = made(api, server).capabilities()
+    assert api.zone in found.zones
+    assert api.basis in found.bases
     assert found.history_hours >= 24
 
 
@@ -278,22 +278,22 @@ def test_capabilities_name_the_zone(speaker: Speaker, server: FaultServer) -> No
         datetime(2024, 2, 28, 20, tzinfo=UTC),  # 29 February
     ],
 )
-def test_no_hour_is_doubled_or_dropped(speaker: Speaker, server: FaultServer, start: datetime) -> None:
+def test_no_hour_is_doubled_or_dropped(api: Api, server: FaultServer, start: datetime) -> None:
     end = start + timedelta(hours=34)
-    values = list(made(speaker, server).history(speaker.zone, start, end, speaker.basis))
+    values = list(made(api, server).history(api.zone, start, end, api.basis))
     assert [value.hour for value in values] == moments(start, end, 60)
-    assert all(value.intensity_g_per_kwh == pytest.approx(steady(value.hour) * speaker.g_per_unit) for value in values)
+    assert all(value.intensity_g_per_kwh == pytest.approx(steady(value.hour) * api.g_per_unit) for value in values)
 
 
 @only(YEARS_BACK)
-def test_a_long_window_is_cut_into_calls(speaker: Speaker, server: FaultServer) -> None:
+def test_a_long_window_is_cut_into_calls(api: Api, server: FaultServer) -> None:
     start = floor(now()) - timedelta(days=45)
-    values = list(made(speaker, server).history(speaker.zone, start, start + timedelta(days=40), speaker.basis))
+    values = list(made(api, server).history(api.zone, start, start + timedelta(days=40), api.basis))
     assert [value.hour for value in values] == moments(start, start + timedelta(days=40), 60)
     assert len(server.requests) <= 6
 
 
-def test_a_window_ahead_of_the_clock_is_empty(speaker: Speaker, server: FaultServer) -> None:
+def test_a_window_ahead_of_the_clock_is_empty(api: Api, server: FaultServer) -> None:
     start = floor(now()) + 5 * HOUR
-    assert list(made(speaker, server).history(speaker.zone, start, start + HOUR, speaker.basis)) == []
+    assert list(made(api, server).history(api.zone, start, start + HOUR, api.basis)) == []
     assert server.requests == []

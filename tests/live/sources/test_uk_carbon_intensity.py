@@ -12,9 +12,9 @@ import pytest
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, NotCovered, Unavailable
 from carbonspan.live.sources._uk_carbon_intensity import UkCarbonIntensity, parse
+from tests.live.sources.apis import uk
 from tests.live.sources.faults import FaultServer, answer, by_request
 from tests.live.sources.payloads import payload
-from tests.live.sources.speakers import uk
 
 UTC = timezone.utc
 

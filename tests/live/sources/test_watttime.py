@@ -19,9 +19,9 @@ from carbonspan.grid.source import BadAnswer, NotCovered, Unauthorised
 from carbonspan.live.sources import _watttime as watttime
 from carbonspan.live.sources._rows import floor, now
 from carbonspan.live.sources._watttime import WattTime, parse
+from tests.live.sources.apis import HOUR, PASSWORD, TOKEN, watttime as says
 from tests.live.sources.faults import Exchange, FaultServer, Play, Request, answer, by_request
 from tests.live.sources.payloads import payload, raw
-from tests.live.sources.speakers import HOUR, PASSWORD, TOKEN, watttime as says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

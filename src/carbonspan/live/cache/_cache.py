@@ -48,7 +48,7 @@ _MAX_REMEMBERED = 10_000  # attempts in memory, some 3 MB
 class Key(NamedTuple):
     """What a source is asked for."""
 
-    origin: str  # the source's name; after the last "#", what tells its accounts and variants apart
+    origin: str  # the source's name; after the last "#", what distinguishes its accounts and variants
     zone: str
     basis: Basis
     task: str = ""  # "" the present day, else a day of the past, 2022-03-13

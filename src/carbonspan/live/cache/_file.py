@@ -70,7 +70,7 @@ class Busy(Exception):  # noqa: N818 - passes by itself
 
 def default_path() -> Path:
     """Return where the cache lies unless a setting says otherwise: the user's cache directory."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only who uses a live source pays for the import
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only those who use a live source pay for it
 
     return user_cache_path("carbonspan", appauthor=False) / "grid.sqlite3"
 
@@ -156,7 +156,7 @@ def _is_corrupt(error: sqlite3.Error) -> bool:
 def _put_aside(path: Path, identity: tuple[int, int]) -> str:
     """Rename a corrupt file and its side files, never delete them; return what was done, in words."""
     if path.suffix not in _SUFFIXES:
-        return f"its name does not end in {', '.join(sorted(_SUFFIXES))}, so it may be no cache, and is left alone"
+        return f"its name does not end in {', '.join(sorted(_SUFFIXES))}, so it may not be a cache, and is left alone"
     try:
         return _renamed(path) if _identity(path) == identity else "another process has put it aside"
     except OSError as error:  # a directory that may not be written to, or another process that is faster

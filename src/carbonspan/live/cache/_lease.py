@@ -33,7 +33,7 @@ _tokens: set[str] = set()  # of the leases that this process holds
 
 @cache
 def host() -> str:
-    """Return what tells process ids apart: the host's name, and where it has them the namespace of process ids."""
+    """Return what distinguishes process ids: the host's name, and where it has them the namespace of process ids."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())  # two containers that share a cache have the same ids
     except OSError:

@@ -6,7 +6,7 @@ API: https://api.energy-charts.info (route `/co2eq`). Data under CC BY 4.0. It a
 so calls are two seconds apart in a process.
 
 Its basis is nowhere stated and is taken here as life-cycle: it speaks of CO2 equivalents, and a recorded day of France
-(October 2026) lies between 47 and 65 g/kWh, where recorded values of eCO2mix, which counts burning alone, are 13 (July
+(October 2026) lies between 47 and 65 g/kWh, where recorded values of eCO2mix, which counts only burning, are 13 (July
 2024) and 25 (October 2023). The option `basis` says otherwise. The accounting is taken as production, the mix of the
 country's own power stations.
 """

@@ -120,11 +120,11 @@ class FileSource:
         all_hours = [part.start for parts in series.values() for part in parts]
         present = floor(now())
         back = max(((present - hour).total_seconds() // 3600 for hour in all_hours), default=0)
-        ahead = max(((hour - present).total_seconds() // 3600 for hour in all_hours), default=0)
+        forward = max(((hour - present).total_seconds() // 3600 for hour in all_hours), default=0)
         return Capabilities(
             frozenset(zone for zone, _ in series),
             frozenset(basis for _, basis in series),
-            max(int(ahead), 0),
+            max(int(forward), 0),
             max(int(back), 0),
         )
 

@@ -208,9 +208,9 @@ def make(name: str, options: Mapping[str, Any] | None = None, environ: Mapping[s
     for option, variable in spec.environment.items():
         if given.get(option) is None and surroundings.get(variable):
             given[option] = surroundings[variable]
-    module, _, kind = spec.path.partition(":")
+    module, _, class_name = spec.path.partition(":")
     try:
-        source: GridSource = getattr(import_module(module), kind)(**given)
+        source: GridSource = getattr(import_module(module), class_name)(**given)
     except ValueError as error:
         reason = str(error)
     else:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The UK Carbon Intensity API of the National Energy System Operator: Great Britain, half-hours, no key, with forecast.
 
-API: https://carbon-intensity.github.io/api-definitions/. Its factors are those of burning alone (coal 937, gas 394,
+API: https://carbon-intensity.github.io/api-definitions/. Its factors count only burning (coal 937, gas 394,
 wind 0 g/kWh; `/intensity/factors`), so the basis is direct; imports are in it, so the accounting is consumption. Data
 under CC BY 4.0 (https://github.com/carbon-intensity/terms).
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each API answers to any question, with the values of a function: for a `FaultServer` that stands in for it.
 
-A `Speaker` answers whatever zone and window a request names, in the API's own envelope and with the API's own quirks
+An `Api` answers whatever zone and window a request names, in the API's own envelope and with the API's own quirks
 (the UK's extra half-hour and its New Year, WattTime's login). `values` gives the raw value of a moment, in the API's
 unit; `None` is a null.
 """
@@ -36,7 +36,7 @@ PASSWORD = "planted-5b6a7988"  # noqa: S105 - the same
 Values = Callable[[datetime], Any]
 
 
-class Speaker(NamedTuple):
+class Api(NamedTuple):
     """One API: how a source is pointed at it, and what it says."""
 
     name: str
@@ -62,11 +62,11 @@ def when(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def electricity_maps(request: Request, values: Values) -> Play:
+def electricity_maps(request: Request, values: Values, plan: str = "DE") -> Play:
     zone, route = request.query.get("zone", ""), request.path.rsplit("/", 1)[-1]
     if route == "zones":
         routes = [f"carbon-intensity/{name}" for name in ("history", "past-range", "forecast")]
-        return answer({"DE": {"zoneName": "Germany", "access": routes}, "FR": {"zoneName": "France", "access": []}})
+        return answer({plan: {"zoneName": plan, "access": routes}, "FR": {"zoneName": "France", "access": []}})
     present = floor(now())
     if route == "past-range":
         start, end = when(request.query["start"]), when(request.query["end"])
@@ -171,8 +171,8 @@ def watttime(request: Request, values: Values) -> Play:
     )
 
 
-SPEAKERS = (
-    Speaker(
+APIS = (
+    Api(
         "electricity_maps",
         "DE",
         Basis.LIFE_CYCLE,
@@ -181,8 +181,8 @@ SPEAKERS = (
         60,
         needs_key=True,
     ),
-    Speaker("uk_carbon_intensity", "GB", Basis.DIRECT, UkCarbonIntensity, uk, 30),
-    Speaker(
+    Api("uk_carbon_intensity", "GB", Basis.DIRECT, UkCarbonIntensity, uk, 30),
+    Api(
         "uk_carbon_intensity:13",
         "GB",
         Basis.DIRECT,
@@ -190,10 +190,10 @@ SPEAKERS = (
         uk,
         30,
     ),
-    Speaker("energy_charts", "DE", Basis.LIFE_CYCLE, EnergyCharts, energy_charts, 15),
-    Speaker("eco2mix", "FR", Basis.DIRECT, Eco2Mix, eco2mix, 15),
-    Speaker("energinet", "DK-DK1", Basis.DIRECT, Energinet, energinet, 5),
-    Speaker(
+    Api("energy_charts", "DE", Basis.LIFE_CYCLE, EnergyCharts, energy_charts, 15),
+    Api("eco2mix", "FR", Basis.DIRECT, Eco2Mix, eco2mix, 15),
+    Api("energinet", "DK-DK1", Basis.DIRECT, Energinet, energinet, 5),
+    Api(
         "watttime",
         "US-CAL-CISO",
         Basis.MARGINAL,
