@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from carbonspan import CarbonSpanProcessor
 from carbonspan.collector import _models as models, _places as places, _statements as statements
 from carbonspan.core._options import Settings
+from carbonspan.core._regions import cloud_regions
 from carbonspan.grid._resolver import Resolver
-from carbonspan.site._places import tables
 from tests.collector.cases import all_of
 from tests.collector.interpreter import Interpreter
 
@@ -67,7 +67,7 @@ def through_the_processor(cases: Sequence[Case], start_ns: int, **options: Any) 
 @cache
 def _interpreter(options: tuple[tuple[str, Any], ...]) -> Interpreter:
     settings = Settings.resolve({**dict(options), "metrics": False}, {})
-    everywhere = places.places(settings, Resolver(), tables().regions, range(0))
+    everywhere = places.places(settings, Resolver(), cloud_regions(), range(0))
     return Interpreter(statements.groups(settings, models.models(settings), everywhere))
 
 

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from carbonspan.core._regions import cloud_regions
 from carbonspan.core._tables import load, rows
 from carbonspan.energy._registry import default_registry
-from carbonspan.site._places import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,7 +165,7 @@ def partial() -> Iterator[Case]:
 def places() -> Iterator[Case]:
     """Every cloud region, host and provider of the tables, and what is none of them."""
     strange = ("EU", "us", "Sweden Central", "nowhere-1", "eu-west-99", "us-new1", "asia-new9", "", "global")
-    yield from (Case(CHAT | {"cloud.region": region}) for region in (*tables().regions, *strange))
+    yield from (Case(CHAT | {"cloud.region": region}) for region in (*cloud_regions(), *strange))
     yield from (
         Case(CHAT | {"cloud.region": region, "cloud.provider": cloud})
         for region in ("eu-west-1", "eu-west-99", "EU", "asia-new9")

@@ -9,9 +9,9 @@ import math
 import pytest
 
 from carbonspan.collector import _footprint as footprints, _ottl as ottl
+from carbonspan.core._regions import cloud_regions
 from carbonspan.energy._registry import default_registry
 from carbonspan.energy._tokens import CONTEXT_TOKENS
-from carbonspan.site._places import tables
 from tests.collector.agreement import TIMES_NS, disagreements
 from tests.collector.cases import CHAT, Case
 
@@ -32,6 +32,6 @@ def test_the_constant_is_that_of_the_energy_model() -> None:
 
 @pytest.mark.parametrize("start_ns", TIMES_NS)
 def test_regions_with_a_month_hour_profile_have_the_figures_of_the_processor(start_ns: int) -> None:
-    regions = [name for name, region in tables().regions.items() if region.zone.startswith("US-")]
+    regions = [name for name, region in cloud_regions().items() if region.zone.startswith("US-")]
     assert len(regions) > 10
     assert disagreements([Case(CHAT | {"cloud.region": region}) for region in regions], start_ns=start_ns) == {}

@@ -106,7 +106,7 @@ def test_which_value_stays(old: HourValue, new: HourValue, kept: float) -> None:
     assert len(store) == 1
 
 
-def test_the_version_changes_with_the_content_alone() -> None:
+def test_the_version_changes_only_with_the_content() -> None:
     store = HourStore()
     store.put([])
     assert store.version == 0

@@ -9,26 +9,24 @@ from itertools import pairwise
 
 import pytest
 
-from carbonspan.core._regions import CloudRegion
+from carbonspan.core._regions import CloudRegion, cloud_regions, geographies
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place, Range, Site
 from carbonspan.site import load, parse_region, regions, site_of
-from carbonspan.site._places import tables
 
 FIGURES = rows("sites/pue_wue.csv")
 DRIFT = 1.12  # of PUE - 1 in a year, see data/sites/README.md
 
 
 def own(operator: str, column: str, macro_region: str = "") -> list[float]:
-    table = tables()
     return [
         float(row[column])
         for row in FIGURES
         if row["operator"] == operator
-        and row["region"] in table.regions
+        and row["region"] in cloud_regions()
         and row["pue_kind"] != "average"
         and (column == "pue" or row["wue_kind"] in {"region", "dated"})
-        and macro_region in {"", table.geographies[table.regions[row["region"]].geography].macro_region}
+        and macro_region in {"", geographies()[cloud_regions()[row["region"]].geography].macro_region}
     ]
 
 
@@ -123,9 +121,9 @@ def test_a_geography_that_nobody_knows_is_no_error() -> None:
 @pytest.mark.parametrize("row", FIGURES, ids=lambda row: f"{row['operator']}:{row['region']}")
 def test_the_bounds_follow_the_rules(row: dict[str, str]) -> None:
     low, pue, high = (float(row[name]) for name in ("pue_low", "pue", "pue_high"))
-    operator, table = row["operator"], tables()
-    region = table.regions.get(row["region"])
-    macro = table.geographies[region.geography].macro_region if region else row["region"]
+    operator = row["operator"]
+    region = cloud_regions().get(row["region"])
+    macro = geographies()[region.geography].macro_region if region else row["region"]
     if row["pue_kind"] == "region":
         expected = (1 + (pue - 1) / DRIFT, 1 + (pue - 1) * DRIFT)
     elif row["pue_kind"] == "average":

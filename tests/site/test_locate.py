@@ -228,7 +228,7 @@ NOWHERE = Place("", "WORLD", "unknown", "", "", "WORLD")
         ({"server.address": "  "}, "openai", "llama-3.3-70b", US_DEFAULT),
         ({"server.address": "api.openai.com"}, "openai", "llama-3.3-70b", US_DEFAULT),
         ({"server.address": "10.0.0.7"}, "openai", "llama-3.3-70b", US_DEFAULT),
-        # what else the span tells still holds
+        # what else the span says still holds
         (
             {"server.address": "api.example.ai", "cloud.region": "eu-west-1"},
             "openai",
@@ -271,7 +271,7 @@ def test_a_self_hosted_model_runs_where_its_telemetry_comes_from(attributes: dic
     assert locate(attributes, provider=provider, resource_attributes={"cloud.region": ""}) == unknown
     assert locate(attributes, provider=provider, resource_attributes={"cloud.region": 3}) == unknown
     assert locate(attributes, provider=provider, resource_attributes={"cloud.region": "basement"}) == unknown
-    # the tables tell the cloud where the resource does not
+    # the tables say which cloud where the resource does not
     assert locate(attributes, provider=provider, resource_attributes={"cloud.region": "eu-west-3"}) == IN_PARIS
     # and every resource is looked at for itself
     elsewhere = {"cloud.region": "francecentral", "cloud.provider": 7}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.core._regions import cloud_regions, zones
+from carbonspan.core._regions import cloud_regions, countries, geographies, zones
 from carbonspan.core.values import Place
-from carbonspan.site._places import area_place, parse_region, region_place, tables, zone_place
+from carbonspan.site._places import area_place, other_names, parse_region, region_place, zone_place
 
 
 @pytest.mark.parametrize("name", sorted(cloud_regions()))
@@ -20,11 +20,11 @@ def test_every_region_has_a_zone_a_country_and_a_geography(name: str) -> None:
     assert place is not None
     assert place.region == name
     assert place.zone in zones()
-    assert place.country in tables().countries
-    assert place.geography in tables().geographies
+    assert place.country in countries()
+    assert place.geography in geographies()
     # Electricity Maps' zones begin with the country's alpha-2
-    assert tables().iso3[place.zone.partition("-")[0]] == place.country
-    other = tables().regions[name].zone_alt
+    assert other_names().iso3[place.zone.partition("-")[0]] == place.country
+    other = cloud_regions()[name].zone_alt
     assert not other or other in zones()
 
 
@@ -70,7 +70,7 @@ def test_a_region_that_opened_since_is_placed_by_its_prefix(name: str, operator:
 
 
 def test_every_prefix_names_a_known_area() -> None:
-    for operator, _, name in tables().region_prefixes:
+    for operator, _, name in other_names().region_prefixes:
         assert area_place(name, operator, "host") is not None
 
 

@@ -17,11 +17,11 @@ from carbonspan.collector import (
     _statements as statements,
 )
 from carbonspan.core._hours import NS_PER_HOUR
+from carbonspan.core._regions import cloud_regions
 from carbonspan.estimate._estimator import live_grid, resolver_of
 from carbonspan.grid import _bundled as bundled
 from carbonspan.grid._resolver import STALE_HOURS
 from carbonspan.live.sources import BUNDLED
-from carbonspan.site._places import tables as place_tables
 
 if TYPE_CHECKING:
     from carbonspan.collector import Request
@@ -110,9 +110,9 @@ def _text(lines: list[str]) -> str:
 
 def _covered(names: tuple[str, ...]) -> list[str]:
     if not names:
-        return list(place_tables().regions)
+        return list(cloud_regions())
     regions = {name: site.parse_region(name).region for name in names}
     for name, region in regions.items():
-        if region not in place_tables().regions:
+        if region not in cloud_regions():
             raise ValueError(f"--cover {name!r}; allowed: a cloud region, such as aws:eu-west-1 (`carbonspan regions`)")
     return list(regions.values())

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from carbonspan.collector._ottl import any_of, attribute, escaped, kept, look_up, matches, put, text
 from carbonspan.collector._places import AREA_OPERATORS, key_of
 from carbonspan.collector._usage import named
-from carbonspan.core._regions import WORLD
+from carbonspan.core._regions import WORLD, cloud_regions
 from carbonspan.core._tables import rows
 from carbonspan.site import parse_region
 from carbonspan.site._hosts import PRIVATE
 from carbonspan.site._locate import evidence
-from carbonspan.site._places import area_place, tables
+from carbonspan.site._places import area_place, other_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +149,7 @@ def _cloud(target: str, path: str, otherwise: str) -> list[str]:
     """Return the statements that set a target to the cloud that an attribute names."""
     return [
         put(target, otherwise),
-        put(target, look_up(tables().operators, f"ToLowerCase(Trim({path}))"), f"IsString({path})"),
+        put(target, look_up(other_names().operators, f"ToLowerCase(Trim({path}))"), f"IsString({path})"),
     ]
 
 
@@ -177,7 +177,7 @@ def _by_region(places: Places, path: str, operator: str, where: str, method: str
     """Return the statements that place a region's name, by the table, by its prefix, or as a geography."""
     unset, this, of = f"{_UNSET} and {where}", kept("region"), kept("region_operator")
     # Regions that these tables leave out are known too: they are not new ones, to be placed by their prefix.
-    operators = {key: row.operator if key in places.by_key else _LEFT_OUT for key, row in tables().regions.items()}
+    operators = {key: row.operator if key in places.by_key else _LEFT_OUT for key, row in cloud_regions().items()}
     there = f'{unset} and {of} != "" and {of} != "{_LEFT_OUT}"'
     if method == "host":  # another cloud's region may have the same name
         there += f" and {of} == {operator}"
@@ -189,10 +189,10 @@ def _by_region(places: Places, path: str, operator: str, where: str, method: str
         *_set_to(this, method, there),
     ]
     by_prefix: dict[str, str] = {}
-    for cloud, prefix, _ in tables().region_prefixes:
+    for cloud, prefix, _ in other_names().region_prefixes:
         by_prefix.setdefault(f"{cloud}|{prefix}", f"{cloud}~{prefix}")
         by_prefix.setdefault(f"|{prefix}", f"{cloud}~{prefix}")
-    prefixes = dict.fromkeys(escaped(prefix) for _, prefix, _ in tables().region_prefixes)
+    prefixes = dict.fromkeys(escaped(prefix) for _, prefix, _ in other_names().region_prefixes)
     start = text(f"^(?P<s>{'|'.join(prefixes)})")
     new, near = f'{unset} and {of} == ""', kept("near")
     return [
@@ -208,7 +208,7 @@ def _by_region(places: Places, path: str, operator: str, where: str, method: str
 
 def _by_area(path: str, operator: str, where: str, method: str) -> list[str]:
     unset = f"{_UNSET} and {where}"
-    codes = {alias: code for alias, code in tables().aliases.items() if code != WORLD}
+    codes = {alias: code for alias, code in other_names().aliases.items() if code != WORLD}
     return [
         put(kept("area"), '""', unset),
         put(kept("area"), look_up(codes, f"ToLowerCase(Trim({path}))"), unset),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.core._hours import NS_PER_HOUR
-from carbonspan.core._regions import WORLD, cloud_regions
+from carbonspan.core._regions import WORLD, cloud_regions, geographies
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Basis, Place, Quality, log_widths
 from carbonspan.estimate.footprint import rates
@@ -21,7 +21,7 @@ from carbonspan.grid._yearly import alternative_zone, profiles, yearly
 from carbonspan.site import parse_region
 from carbonspan.site._facility import site_of
 from carbonspan.site._hosts import PRIVATE
-from carbonspan.site._places import area_place, region_place, tables
+from carbonspan.site._places import area_place, other_names, region_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Places(NamedTuple):
 
 def key_of(place: Place) -> str:
     """Return the key of a place that a setting or a table names."""
-    region = tables().regions.get(place.region)
+    region = cloud_regions().get(place.region)
     if region is not None and region.operator == place.operator:
         return place.region
     return f"{place.operator}|{place.region}"
@@ -80,7 +80,7 @@ def _known(settings: Settings, covered: Iterable[str]) -> dict[str, Place]:
     operators += [row["operator"] for row in rows("sites/hosts.csv") if row["operator"] != PRIVATE]
     named = [(row["region"], row["operator"]) for table in ("providers", "hosts") for row in rows(f"sites/{table}.csv")]
     named += [(row["region"], "aws") for row in rows("sites/model_prefixes.csv")]
-    named += [(code, operator) for operator in AREA_OPERATORS for code in tables().geographies]
+    named += [(code, operator) for operator in AREA_OPERATORS for code in geographies()]
     found = [region_place(region, "", "") for region in covered]
     found += [area_place(area, operator, "") for area, operator in named if area]
     found += [Place(operator, WORLD, "", geography=WORLD) for operator in operators]
@@ -91,7 +91,7 @@ def _known(settings: Settings, covered: Iterable[str]) -> dict[str, Place]:
     for place in found:
         if place is not None:
             by_key.setdefault(key_of(place), place)
-    for operator, prefix, where in tables().region_prefixes:
+    for operator, prefix, where in other_names().region_prefixes:
         near = area_place(where, operator, "")
         if near is not None:
             by_key[f"{operator}~{prefix}"] = Place(operator, prefix, "", "", near.country, near.geography)

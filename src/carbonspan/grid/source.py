@@ -30,7 +30,7 @@ class HourValue:
     source: str  # the source's `name`
     fetched_at: datetime  # UTC
     vintage: str = ""  # edition of the data where the source restates history
-    around_g_per_kwh: float | None = None  # what the hours around it say, where they contradict it (`plausible`)
+    around_g_per_kwh: float | None = None  # what the hours around it say, where they contradict it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class RateLimited(GridError):  # noqa: N818 - it is what happened; Error would s
 
 
 class Unavailable(GridError):  # noqa: N818 - it is what happened; Error would say it twice
-    """No connection, no answer in time, or a fault of the server's."""
+    """No connection, no answer in time, or a fault of the server."""
 
     outcome = "unavailable"
 
@@ -125,6 +125,6 @@ class Unavailable(GridError):  # noqa: N818 - it is what happened; Error would s
 
 
 class BadAnswer(GridError):  # noqa: N818 - it is what happened; Error would say it twice
-    """An answer that is none: not JSON, another zone, no numbers."""
+    """The answer is not JSON, is of another zone, or holds no numbers."""
 
     outcome = "bad_answer"

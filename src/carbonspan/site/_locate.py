@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan.core._regions import WORLD
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place
-from carbonspan.site import _hosts as hosts
+from carbonspan.site import _hosts as hosts, _places as places
 from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of, match_host, provider_of
-from carbonspan.site._places import area_place, parse_region, region_place, tables
+from carbonspan.site._places import area_place, other_names, parse_region, region_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +112,7 @@ class Locator:
         self._defaults = {key.strip().lower(): parse_region(region) for key, region in (defaults or {}).items()}
         self._own = Names(self_hosted)
         self._attributes = tuple(evidence())
-        tables()
+        places.load()
         hosts.load()
         _model_prefixes()
         self._found: dict[tuple[Any, ...], Place | _SelfHosted] = {}
@@ -239,7 +239,7 @@ def _best(matches: list[HostMatch]) -> HostMatch:
 
 
 def _cloud(names: list[str]) -> str:
-    return tables().operators.get(names[0].strip().lower(), "") if names else ""
+    return other_names().operators.get(names[0].strip().lower(), "") if names else ""
 
 
 def _by_model(model: str) -> Place | None:

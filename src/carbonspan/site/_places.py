@@ -8,21 +8,14 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from carbonspan.core._regions import (
-    WORLD,
-    CloudRegion,
-    Country,
-    Geography,
-    cloud_regions,
-    countries,
-    geographies,
-    zones,
-)
+from carbonspan.core._regions import WORLD, cloud_regions, countries, geographies, zones
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from carbonspan.core._regions import CloudRegion
 
 _ALLOWED = (
     "a cloud region (aws:eu-west-1, eu-west-1, gcp:europe-west4, azure:swedencentral), a grid zone (zone:GB), "
@@ -30,26 +23,20 @@ _ALLOWED = (
 )
 
 
-class Tables(NamedTuple):
-    """The place tables, by the names that are looked up in them."""
+class OtherNames(NamedTuple):
+    """What else places and operators are called, beside the ids and codes of core/_regions.py."""
 
-    regions: Mapping[str, CloudRegion]  # by id
-    countries: Mapping[str, Country]  # by alpha-3
     iso3: Mapping[str, str]  # alpha-2 -> alpha-3
-    geographies: Mapping[str, Geography]  # by code
     aliases: Mapping[str, str]  # every name of a geography, lower case -> code
     operators: Mapping[str, str]  # every name of a cloud, lower case -> operator
     region_prefixes: tuple[tuple[str, str, str], ...]  # operator, prefix, name of the geography or country
 
 
 @cache
-def tables() -> Tables:
-    """Return the place tables, read on first use and kept."""
-    return Tables(
-        regions=cloud_regions(),
-        countries=countries(),
+def other_names() -> OtherNames:
+    """Return the names, read on first use and kept."""
+    return OtherNames(
         iso3={country.iso2: country.iso3 for country in countries().values()},
-        geographies=geographies(),
         aliases={name: code for code, known in geographies().items() for name in (code.lower(), *known.aliases)},
         operators={row["alias"]: row["operator"] for row in rows("sites/operator_aliases.csv")},
         region_prefixes=tuple(
@@ -69,12 +56,11 @@ def region_place(text: str, operator: str, method: str) -> Place | None:
     A region that opened after this release is placed by its prefix (`eu-`, `asia-`): a geography, no zone.
     An id of another operator than the one given is that other operator's: a gateway may sit in between.
     """
-    table = tables()
     name = region_id(text)
-    found = table.regions.get(name)
+    found = cloud_regions().get(name)
     if found is not None:
         return place_of(found, method)
-    for owner, prefix, where in table.region_prefixes:
+    for owner, prefix, where in other_names().region_prefixes:
         if name.startswith(prefix) and operator in {owner, ""}:
             near = area_place(where, owner, method)
             return None if near is None else Place(owner, name, method, "", near.country, near.geography)
@@ -88,14 +74,13 @@ def place_of(region: CloudRegion, method: str) -> Place:
 
 def area_place(text: str, operator: str, method: str) -> Place | None:
     """Return the place of a geography (`EU`, `global`) or a country (`GBR`, `USA`); `None` where it is neither."""
-    table = tables()
-    code = table.aliases.get(text.strip().lower())
+    code = other_names().aliases.get(text.strip().lower())
     if code is not None:
-        return Place(operator, code, method, "", table.geographies[code].country, code)
-    country = table.countries.get(text.strip().upper())
+        return Place(operator, code, method, "", geographies()[code].country, code)
+    country = countries().get(text.strip().upper())
     if country is None:
         return None
-    if country.iso3 == table.geographies[country.geography].country:
+    if country.iso3 == geographies()[country.geography].country:
         return Place(operator, country.geography, method, "", country.iso3, country.geography)
     return Place(operator, country.iso3, method, country.zone, country.iso3, country.geography)
 
@@ -105,8 +90,8 @@ def zone_place(zone: str, operator: str, method: str) -> Place | None:
     name = zone.strip().upper()
     if name not in zones():
         return None
-    iso3 = tables().iso3.get(name.partition("-")[0], "")
-    return Place(operator, name, method, name, iso3, tables().countries[iso3].geography if iso3 else WORLD)
+    iso3 = other_names().iso3.get(name.partition("-")[0], "")
+    return Place(operator, name, method, name, iso3, countries()[iso3].geography if iso3 else WORLD)
 
 
 def parse_region(text: str) -> Place:
@@ -121,7 +106,7 @@ def parse_region(text: str) -> Place:
     """
     if not isinstance(text, str):
         raise TypeError(f"a region is text, not {text!r}; allowed: {_ALLOWED}")  # configuration files give anything
-    table = tables()
+    names = other_names()
     head, separator, tail = text.strip().partition(":")
     operator = ""
     name = text.strip()
@@ -131,14 +116,14 @@ def parse_region(text: str) -> Place:
             if place is None:
                 raise ValueError(_refusal(text, tail.strip().upper(), zones()))
             return place
-        operator = table.operators.get(head.lower(), "")
+        operator = names.operators.get(head.lower(), "")
         name = tail.strip()
         if not operator:
-            raise ValueError(_refusal(text, head.lower(), table.operators))
+            raise ValueError(_refusal(text, head.lower(), names.operators))
     place = _known(name, operator)
     if place is None:
-        candidates = [region.id for region in table.regions.values() if operator in {"", region.operator}]
-        raise ValueError(_refusal(text, region_id(name), [*candidates, *table.aliases]))
+        candidates = [region.id for region in cloud_regions().values() if operator in {"", region.operator}]
+        raise ValueError(_refusal(text, region_id(name), [*candidates, *names.aliases]))
     return place
 
 
@@ -146,14 +131,20 @@ def _known(name: str, operator: str) -> Place | None:
     area = area_place(name, operator, "setting")
     if area is not None:
         return area
-    region = tables().regions.get(region_id(name))
+    region = cloud_regions().get(region_id(name))
     if region is not None:
         return place_of(region, "setting") if operator in {"", region.operator} else None
     zone = zone_place(name, operator, "setting")
-    return zone or area_place(tables().iso3.get(name.upper(), ""), operator, "setting")
+    return zone or area_place(other_names().iso3.get(name.upper(), ""), operator, "setting")
 
 
 def _refusal(text: str, name: str, candidates: Iterable[str]) -> str:
     near = get_close_matches(name, list(candidates), n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return f"unknown region {text!r}: allowed are {_ALLOWED} ({', '.join(sorted(tables().geographies))}){hint}"
+    return f"unknown region {text!r}: allowed are {_ALLOWED} ({', '.join(sorted(geographies()))}){hint}"
+
+
+def load() -> None:
+    """Read now every table that a span's attributes are looked up in."""
+    cloud_regions()
+    other_names()
