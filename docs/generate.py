@@ -8,6 +8,8 @@ With `--check` nothing is written, and what differs is named.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+# What users import. All else may move.
+PUBLIC = ("carbonspan", "carbonspan.grid", "carbonspan.energy", "carbonspan.testing")
 COLLECTOR = ROOT / "collector-config" / "enrich-at-collector.yaml"
 
 # The builders of the dashboards declare this Python; on an older one the dashboards are left as they are, and named.
@@ -160,6 +164,18 @@ def _collector_config(part: str) -> str:
     return made.stdout
 
 
+def public_names() -> str:
+    """Return the table of what users import: names with what each is, package by package."""
+    rows = []
+    for name in PUBLIC:
+        module = importlib.import_module(name)
+        for exported in module.__all__:
+            value = getattr(module, exported)
+            what = inspect.cleandoc(value.__doc__).splitlines()[0] if callable(value) else "a constant"
+            rows.append((f"`{name}`", f"`{exported}`", what))
+    return _table(("package", "name", "what it is"), rows)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "attributes": attributes,
     "grid metrics": grid_metrics,
@@ -169,6 +185,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "metrics": metrics,
     "options": options,
     "other attributes": other_attributes,
+    "public names": public_names,
     "source options": source_options,
     "statements": statements,
 }

@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from carbonspan.collector import PIPELINES, STATEMENTS, Request
 from carbonspan.collector._configuration import HOURS_AHEAD, Maker
 from carbonspan.core._hours import NS_PER_HOUR
@@ -67,15 +65,16 @@ def test_without_metrics_nothing_is_kept_for_them() -> None:
 
 
 def test_hours_of_live_zones_are_in_the_tables_until_they_are_too_old(tmp_path: Path) -> None:
-    path = hours_file(tmp_path, {-1: 120.0, 0: 140.0})
-    maker = Maker(Settings.resolve(options_of(path), {}), Request(STATEMENTS, covered=COVERED))
-    try:
+    while True:
         hour = present()
-        made = maker.make()
-    finally:
-        maker.close()
-    if present() != hour:  # pragma: no cover
-        pytest.skip("the hour turned while this ran")
+        path = hours_file(tmp_path, {-1: 120.0, 0: 140.0})
+        maker = Maker(Settings.resolve(options_of(path), {}), Request(STATEMENTS, covered=COVERED))
+        try:
+            made = maker.make()
+        finally:
+            maker.close()
+        if present() == hour:  # else the hour turned while this ran
+            break
     assert sorted(made.problems) == ["file SE-SE3: not_covered", "file US-MIDA-PJM: not_covered"]
     for ahead in range(-1, HOURS_AHEAD):
         assert f'"eu-west-1@{hour + ahead}":' in made.content

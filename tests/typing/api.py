@@ -136,7 +136,8 @@ def grids() -> None:
     else:
         assert_type(values, "Sequence[HourValue]")
         assert_type(values[0].intensity_g_per_kwh, float)
-    assert_type(grid.bundled_sources(), "tuple[grid.SourceInfo, ...]")
+    first: grid.SourceInfo = grid.bundled_sources()[0]
+    assert_type(first.licence, str)
 
 
 def tests() -> None:
