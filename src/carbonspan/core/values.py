@@ -174,11 +174,11 @@ class Energy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an inference ran, as far as the span and the settings tell."""
+    """Where an inference ran, as far as the span and the settings say."""
 
     operator: str  # whose machines: aws, gcp, azure, openai, anthropic, ...; "" where unknown
     region: str  # the operator's region id (eu-west-1), or a geography (US, EU, WORLD, a country's ISO 3166-1 alpha-3)
-    method: str  # how the region was known, see site.locate
+    method: str  # how the region is known: one of METHODS in site/_locate.py
     zone: str = ""  # grid zone, Electricity Maps spelling (US-CAL-CISO, IE); "" where only a geography is known
     country: str = ""  # ISO 3166-1 alpha-3; "" where unknown
     geography: str = ""  # the mix to fall back on: US, EU, APAC, ..., WORLD
