@@ -22,19 +22,14 @@ from carbonspan import CarbonInstrumentor, CarbonSpanExporter, CarbonSpanProcess
 from carbonspan.cli._app import app
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
 from carbonspan.telemetry._queue import journal
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEY = "sk-planted-5f1e7c0de"
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-}
+CHAT = llm_attributes()
 # Where instrumentations and users put what they should not.
 PLANTED: dict[str, Any] = {
     "http.request.header.authorization": [f"Bearer {KEY}"],

@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan.core._regions import cloud_regions
 from carbonspan.core._tables import load, rows
 from carbonspan.energy._registry import default_registry
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCOPE = "io.opentelemetry.openai-java"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1000,
-    "gen_ai.usage.output_tokens": 200,
-}
+CHAT = llm_attributes(input_tokens=1000, output_tokens=200)
 _SPELLINGS = (
     "{}",
     "openai/{}",

@@ -26,18 +26,13 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio, Sampler
 
 from carbonspan import CarbonSampler, CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.counting._attribution import MAX_CHARACTERS, MAX_FLAGS
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-}
+CHAT = llm_attributes()
 
 
 class Pipeline:

@@ -33,15 +33,10 @@ from carbonspan.counting._deduplication import MAX_CALLS, Calls, Reported
 from carbonspan.counting._handled import Handled
 from carbonspan.counting._sums import ExactSum
 from carbonspan.telemetry._queue import CAPACITY
+from carbonspan.testing import llm_attributes
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-}
+CHAT = llm_attributes()
 
 
 def pipeline(*processors: Any) -> tuple[TracerProvider, InMemorySpanExporter]:

@@ -15,22 +15,16 @@ from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import Settings
 from carbonspan.estimate import _plan as lanes
 from carbonspan.estimate._estimator import Road
+from carbonspan.testing import llm_attributes
 
 SPANS = [
     (json.loads(line)["scope"], json.loads(line)["attributes"])
-    for file in sorted((Path(__file__).parent / "data" / "spans").glob("*.jsonl"))
+    for file in sorted((Path(__file__).parents[1] / "data" / "spans").glob("*.jsonl"))
     for line in file.read_text(encoding="utf-8").splitlines()
 ]
 # 2026-03-01T12:00:00Z
 NOON_NS = 1_772_366_400_000_000_000
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-    "server.address": "api.openai.com",
-}
+CHAT = llm_attributes(extra={"server.address": "api.openai.com"})
 
 
 def road(**options: Any) -> Road:

@@ -12,18 +12,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from carbonspan import CarbonSpanProcessor
+from carbonspan.testing import llm_attributes
 from tests.live.loopback import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LLM: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1000,
-    "gen_ai.usage.output_tokens": 100,
-}
+LLM = llm_attributes(input_tokens=1000, output_tokens=100)
 REGION = "aws:eu-west-2"
 
 

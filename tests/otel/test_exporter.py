@@ -35,19 +35,13 @@ from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.core.values import Level
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
 from carbonspan.telemetry import ATTRIBUTES, TASK
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-    "user.cohort": "enterprise",
-}
+CHAT = llm_attributes(extra={"user.cohort": "enterprise"})
 AGENT = {**CHAT, "gen_ai.operation.name": "invoke_agent"}
 STANDARD = [
     *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"),

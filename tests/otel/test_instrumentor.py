@@ -27,17 +27,12 @@ import carbonspan
 from carbonspan import CarbonInstrumentor, CarbonSpanProcessor
 from carbonspan.otel import instrumentor as module
 from carbonspan.otel._writeback import Path
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-}
+CHAT = llm_attributes()
 SETTER = trace._set_tracer_provider
 
 

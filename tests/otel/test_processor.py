@@ -31,6 +31,7 @@ from carbonspan.core._options import OPTIONS
 from carbonspan.core.values import Energy, Level, Range
 from carbonspan.otel._writeback import Path
 from carbonspan.telemetry import ATTRIBUTES, TASK
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,16 +39,7 @@ if TYPE_CHECKING:
     from carbonspan.core.values import Usage
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.response.model": "gpt-4o-2024-08-06",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-    "gen_ai.usage.cache_read.input_tokens": 1000,
-    "user.cohort": "enterprise",
-}
+CHAT = llm_attributes(response_model="gpt-4o-2024-08-06", cached_input_tokens=1000, extra={"user.cohort": "enterprise"})
 # 2026-03-01T12:00:00Z
 START_NS = 1_772_366_400_000_000_000
 SECOND_NS = 1_000_000_000

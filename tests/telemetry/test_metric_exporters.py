@@ -19,20 +19,13 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.telemetry import METRICS
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-    "gen_ai.usage.cache_read.input_tokens": 1000,
-    "gen_ai.usage.cost": 0.006,
-}
+CHAT = llm_attributes(cached_input_tokens=1000, extra={"gen_ai.usage.cost": 0.006})
 
 
 @pytest.fixture

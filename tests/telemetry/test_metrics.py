@@ -25,21 +25,13 @@ from carbonspan import CarbonSampler, CarbonSpanExporter, CarbonSpanProcessor, e
 from carbonspan.telemetry import LABELS, METRICS
 from carbonspan.telemetry._labels import MAX_SERIES, MAX_VALUES, OTHER, Labels
 from carbonspan.telemetry._queue import journal
+from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
-CHAT: dict[str, Any] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o",
-    "gen_ai.response.model": "gpt-4o-2024-08-06",
-    "gen_ai.usage.input_tokens": 1200,
-    "gen_ai.usage.output_tokens": 300,
-    "gen_ai.usage.cache_read.input_tokens": 1000,
-    "gen_ai.usage.reasoning.output_tokens": 200,
-}
+CHAT = llm_attributes(response_model="gpt-4o-2024-08-06", cached_input_tokens=1000, reasoning_tokens=200)
 # 2026-03-01T12:00:00Z
 START_NS = 1_772_366_400_000_000_000
 SECOND_NS = 1_000_000_000
