@@ -70,6 +70,15 @@ def test_two_fixed_grids_of_one_process_do_not_share_their_hours() -> None:
             assert written(llm_span(carbon.tracer))["carbon.intensity.g_per_kwh"] == g_per_kwh
 
 
+def test_a_pipeline_knows_nothing_of_the_spans_of_another_with_the_same_ids() -> None:
+    for limit in (len(llm_attributes()), None, len(llm_attributes()), None):  # no room for carbon, then all there is
+        with Pipeline(span_limits=SpanLimits(max_span_attributes=limit)) as carbon:
+            with carbon.tracer.start_as_current_span("root"):
+                span = llm_span(carbon.tracer, response_id="r1")
+            assert carbon.processor.counts()["enriched"] == 1
+        assert ("carbon.emissions.grams" in written(span)) is (limit is None)
+
+
 def test_a_fixed_grid_is_a_grid_source() -> None:
     grid: GridSource = FixedGrid({"GB": 200.0}, at=datetime(2026, 5, 1, 23, tzinfo=timezone.utc))
     assert isinstance(grid, GridSource)

@@ -29,6 +29,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.core.values import Basis, Quality
+from carbonspan.counting import handled
 from carbonspan.grid import Capabilities, HourValue
 
 if TYPE_CHECKING:
@@ -312,6 +313,7 @@ class Pipeline:
         scope: str = SCOPE,
         **options: Unpack[Options],
     ) -> None:
+        handled.spans.clear()  # kept by id for the whole process, and an earlier pipeline's ids come again here
         self.reader = InMemoryMetricReader()
         described = Resource(dict(resource or {}))
         self.meter_provider = MeterProvider([self.reader], resource=described, shutdown_on_exit=False)

@@ -16,15 +16,13 @@ from openfeature.contrib.hook.opentelemetry import TracingHook
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 from opentelemetry import baggage, context, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio, Sampler
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
-from carbonspan import CarbonSampler, CarbonSpanExporter, CarbonSpanProcessor
+from carbonspan import CarbonSampler, CarbonSpanExporter, testing
 from carbonspan.counting._attribution import MAX_CHARACTERS, MAX_FLAGS
 from carbonspan.testing import llm_attributes
 
@@ -35,33 +33,19 @@ SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT = llm_attributes()
 
 
-class Pipeline:
-    def __init__(self, sampler: Sampler | None = None, **options: Any) -> None:
-        self.reader = InMemoryMetricReader()
-        self.meters = MeterProvider(metric_readers=[self.reader], shutdown_on_exit=False)
-        self.processor = CarbonSpanProcessor(meter_provider=self.meters, **options)
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(sampler=sampler, resource=Resource.get_empty(), shutdown_on_exit=False)
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.provider.add_span_processor(self.processor)
-        self.tracer = self.provider.get_tracer(SCOPE)
-
+class Pipeline(testing.Pipeline):
     def chat(self, **changes: Any) -> None:
         self.tracer.start_span("chat gpt-4o", attributes=CHAT | changes).end()
 
-    def spans(self, name: str = "chat gpt-4o") -> list[dict[str, Any]]:
-        return [dict(span.attributes or {}) for span in self.exporter.get_finished_spans() if span.name == name]
+    def written(self, name: str = "chat gpt-4o") -> list[dict[str, Any]]:
+        return [dict(span.attributes or {}) for span in self.spans(name)]
 
     def sums(self, *labels: str) -> dict[tuple[Any, ...], float]:
         """Return the grams of the metric by the values of these labels."""
-        data = self.reader.get_metrics_data()
-        assert data is not None
         found: dict[tuple[Any, ...], list[float]] = {}
-        for metric in (m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics):
-            if metric.name == "carbon.request.emissions":
-                for point in metric.data.data_points:
-                    key = tuple(dict(point.attributes or {}).get(label) for label in labels)
-                    found.setdefault(key, []).append(point.sum)  # type: ignore[union-attr]
+        for point in self.metrics()["carbon.request.emissions"]:
+            key = tuple(dict(point.attributes or {}).get(label) for label in labels)
+            found.setdefault(key, []).append(point.sum)  # type: ignore[union-attr]
         return {key: math.fsum(values) for key, values in found.items()}
 
 
@@ -108,16 +92,16 @@ def request(pipeline: Pipeline, client: Any, variant: str, cohort: str, rng: ran
 def test_flags_cohorts_and_agents_are_inherited(flags: Any) -> None:
     pipeline = Pipeline(cohorts="user.cohort,user.id", flags="model-choice")
     request(pipeline, flags, "right-sized", "free", random.Random(1), carried=False)
-    for span in pipeline.spans():
+    for span in pipeline.written():
         assert span["carbon.flag.model-choice"] == "right-sized"
         assert span["user.cohort"] == "free"
         assert span["carbon.agent.name"] == "researcher"
         assert "user.id" not in span
-    (root,) = pipeline.spans("POST /ask")
+    (root,) = pipeline.written("POST /ask")
     assert root["carbon.flag.model-choice"] == "right-sized"
     assert root["carbon.task.inferences"] == 3
-    assert root["carbon.task.emissions.grams"] == math.fsum(s["carbon.emissions.grams"] for s in pipeline.spans())
-    (agent,) = pipeline.spans("invoke_agent")
+    assert root["carbon.task.emissions.grams"] == math.fsum(s["carbon.emissions.grams"] for s in pipeline.written())
+    (agent,) = pipeline.written("invoke_agent")
     assert (agent["carbon.role"], agent["carbon.task.inferences"]) == ("container", 3)
     labels = ("carbon.flag.model-choice", "user.cohort", "carbon.agent.name")
     assert pipeline.sums(*labels) == {
@@ -129,7 +113,7 @@ def test_flags_cohorts_and_agents_are_inherited(flags: Any) -> None:
 @pytest.mark.parametrize("how", ["every span", "baggage"])
 def test_sums_by_variant_and_cohort_are_the_truth_at_any_sampling(flags: Any, ratio: float, how: str) -> None:
     sampler = CarbonSampler(ParentBasedTraceIdRatio(ratio), every=how == "every span")
-    sampled = Pipeline(sampler, cohorts="user.cohort", flags="model-choice")
+    sampled = Pipeline(sampler=sampler, cohorts="user.cohort", flags="model-choice")
     truth = Pipeline(cohorts="user.cohort", flags="model-choice")
     for pipeline in (sampled, truth):
         rng = random.Random(7)
@@ -142,7 +126,7 @@ def test_sums_by_variant_and_cohort_are_the_truth_at_any_sampling(flags: Any, ra
     assert got == {key: pytest.approx(value, rel=1e-12) for key, value in expected.items()}
     assert sampled.processor.counts()["enriched"] == 450
     by_span: dict[tuple[Any, ...], list[float]] = {}
-    for span in truth.spans():
+    for span in truth.written():
         key = (span["carbon.flag.model-choice"], span["user.cohort"])
         by_span.setdefault(key, []).append(span["carbon.emissions.grams"])
     assert {key: pytest.approx(math.fsum(v), rel=1e-12) for key, v in by_span.items()} == expected
@@ -171,7 +155,7 @@ def test_both_spellings_of_flags(event: str, attributes: dict[str, Any], expecte
             span = pipeline.tracer.start_span("chat gpt-4o", attributes=CHAT)
             span.add_event(event, attributes)
             span.end()
-    (span_attributes,) = pipeline.spans()
+    (span_attributes,) = pipeline.written()
     assert span_attributes.get("carbon.flag.f") == expected
 
 
@@ -185,7 +169,7 @@ def test_flags_as_attributes_and_the_nearest_wins() -> None:
     ):
         pipeline.chat()
         pipeline.chat(team="own")
-    inherited, own = pipeline.spans()
+    inherited, own = pipeline.written()
     assert (inherited["carbon.flag.f"], inherited["team"]) == ("near", "near")
     assert own["team"] == "own"
 
@@ -195,7 +179,7 @@ def test_a_call_that_stands_alone_says_itself_whose_it_was() -> None:
     for name in ("gen_ai.agent.name", "agent.name", "agent_name"):
         pipeline.chat(**{name: "travel"})
     pipeline.chat(**{"feature_flag.key": "new", "feature_flag.variant": "on"})
-    spans = pipeline.spans()
+    spans = pipeline.written()
     assert [span.get("carbon.agent.name") for span in spans] == ["travel"] * 3 + [None]
     assert spans[-1]["carbon.flag.new"] == "on"
 
@@ -210,7 +194,7 @@ def test_baggage_gives_flags_and_named_cohorts_and_nothing_else() -> None:
         pipeline.chat()
     finally:
         context.detach(token)
-    (span,) = pipeline.spans()
+    (span,) = pipeline.written()
     assert {k: v for k, v in span.items() if k not in CHAT and not k.startswith("carbon.")} == {"team": "red"}
     assert (span["carbon.flag.f"], span["carbon.flag.plain"]) == ("on", "yes")
     assert "s3" not in str(span)
@@ -222,11 +206,11 @@ def test_a_flood_of_flags_and_long_texts_are_bounded_and_those_named_come_first(
         for key in [*(f"f{i}" for i in range(60)), "x" * 1000, "last"]:
             root.add_event("feature_flag", {"feature_flag.key": key, "feature_flag.variant": "v" * 1000})
         pipeline.chat()
-    (span,) = pipeline.spans()
+    (span,) = pipeline.written()
     found = {key: value for key, value in span.items() if key.startswith("carbon.flag.")}
     assert len(found) == MAX_FLAGS
     assert found["carbon.flag.last"] == "v" * MAX_CHARACTERS
-    (root_attributes,) = pipeline.spans("root")
+    (root_attributes,) = pipeline.written("root")
     assert len([key for key in root_attributes if key.startswith("carbon.flag.")]) <= MAX_FLAGS
 
 
@@ -253,10 +237,10 @@ def test_over_threads_and_tasks() -> None:
                     range(200),
                 )
             )
-    assert all(span["team"] == span["n"] for span in pipeline.spans() if span["n"].startswith("t") and "team" in span)
-    (whole,) = pipeline.spans("root")
+    assert all(span["team"] == span["n"] for span in pipeline.written() if span["n"].startswith("t") and "team" in span)
+    (whole,) = pipeline.written("root")
     assert whole["carbon.task.inferences"] == 220
-    assert whole["carbon.task.emissions.grams"] == math.fsum(s["carbon.emissions.grams"] for s in pipeline.spans())
+    assert whole["carbon.task.emissions.grams"] == math.fsum(s["carbon.emissions.grams"] for s in pipeline.written())
 
 
 def test_an_exporter_attributes_by_what_is_in_its_batch() -> None:
@@ -282,7 +266,7 @@ def test_no_attribution_at_the_minimal_level() -> None:
     pipeline = Pipeline(cohorts=["team"], attributes="minimal")
     with pipeline.tracer.start_as_current_span("root", attributes={"team": "red"}):
         pipeline.chat()
-    (span,) = pipeline.spans()
+    (span,) = pipeline.written()
     assert {key for key in span if key.startswith("carbon.task")} == set()
-    assert pipeline.spans("root") == [{"team": "red"}]
+    assert pipeline.written("root") == [{"team": "red"}]
     assert list(pipeline.sums("team")) == [("red",)]

@@ -7,16 +7,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-from carbonspan import CarbonSpanProcessor
-from carbonspan.testing import llm_attributes
+from carbonspan.testing import Pipeline, llm_attributes
 from tests.live.loopback import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from opentelemetry.sdk.trace import ReadableSpan
 
 LLM = llm_attributes(input_tokens=1000, output_tokens=100)
 REGION = "aws:eu-west-2"
@@ -26,13 +23,8 @@ class App:
     """A provider with the processor under test."""
 
     def __init__(self, **options: Any) -> None:
-        given: dict[str, Any] = {"region": REGION, "grid_cache": False} | options
-        self.processor = CarbonSpanProcessor(**given)
-        self._exported = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(self.processor)
-        provider.add_span_processor(SimpleSpanProcessor(self._exported))
-        self._tracer = provider.get_tracer("opentelemetry.instrumentation.openai_v2")
+        carbon = Pipeline(**{"region": REGION, **options})
+        self.processor, self._exported, self._tracer = carbon.processor, carbon.exporter, carbon.tracer
 
     def span(self, at_s: float | None = None, **more: Any) -> tuple[float, str, str]:
         """End an LLM span; return g/kWh, quality and source."""
