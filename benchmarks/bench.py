@@ -25,11 +25,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from carbonspan import CarbonSpanProcessor, estimate
+from carbonspan import CarbonSpanProcessor
 from carbonspan.core._options import Settings
-from carbonspan.estimate._estimator import Road
-from carbonspan.otel._writeback import write
-from carbonspan.telemetry import attributes_of
+from carbonspan.core.values import Level
+from carbonspan.otel._writeback import read, write
+from carbonspan.runtime import Runtime
+from carbonspan.telemetry._writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ LLM = {
     "app.feature": "research",
     "openai.response.service_tier": "default",
 }
+SCOPE = "opentelemetry.instrumentation.genai.openai"
 HTTP = {f"http.attribute.{i}": i for i in range(15)}
 RESPONSE_ID = "gen_ai.response.id"
 IDS = itertools.count()
@@ -68,11 +70,12 @@ class Constant(SpanProcessor):
     """The floor: writes as many attributes as carbonspan, without working anything out."""
 
     def __init__(self) -> None:
-        self.new = attributes_of(estimate(model="gpt-4o", input_tokens=1200, output_tokens=300))
+        found = Runtime.of(Settings.resolve({}, {})).estimator.estimate(LLM, SCOPE, 0, 1, {})
+        self.new = Writer(Level.STANDARD).of(found.figures)  # type: ignore[union-attr, arg-type]
 
     def _on_ending(self, span: Span) -> None:
         if "gen_ai.request.model" in (span.attributes or {}):
-            write(span, self.new)
+            write(span, read(span), self.new)
 
 
 class Empty(SpanProcessor):
@@ -93,7 +96,7 @@ def spans(
         provider.add_span_processor(processor)
     # A queue that never fills within a repeat: what is measured is the caller's side.
     provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=4 * SPANS, schedule_delay_millis=60_000))
-    tracer = provider.get_tracer("opentelemetry.instrumentation.genai.openai")
+    tracer = provider.get_tracer(SCOPE)
 
     own = dict(attributes)
 
@@ -135,12 +138,12 @@ print((peaks[-1] - peaks[len(peaks) // 2]) / 1024)
 
 
 def enrich() -> Callable[[], None]:
-    road = Road.of(Settings.resolve({}, {}))
+    runtime = Runtime.of(Settings.resolve({}, {}))
     now = time.time_ns()
 
     def run() -> None:
         for _ in range(SPANS):
-            road.enrich(LLM, "opentelemetry.instrumentation.genai.openai", now, now, {})
+            runtime.estimator.known(LLM, SCOPE, now, now, {}) or runtime.estimator.estimate(LLM, SCOPE, now, now, {})
 
     return run
 

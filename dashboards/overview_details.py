@@ -86,15 +86,15 @@ def grid() -> list[AnyPanel]:
 
 def caching() -> list[AnyPanel]:
     """Return what caching avoids, and the tokens that requests consist of."""
-    avoided = total(promql.AVOIDED, REQUESTS)
-    would_be = f"({total(promql.EMISSIONS_SUM, REQUESTS)} + {avoided})"
+    saved = total(promql.CACHE_SAVINGS, REQUESTS)
+    would_be = f"({total(promql.EMISSIONS_SUM, REQUESTS)} + {saved})"
     return [
         panels.figure(
             "Avoided by caching",
             "Grams of CO2e not emitted thanks to cached input and answers from response caches, in the selected range. "
             "An estimate of what did not happen: report it beside the total, never subtract it.",
             look.GRAMS,
-            [Query(growth(promql.AVOIDED, REQUESTS))],
+            [Query(growth(promql.CACHE_SAVINGS, REQUESTS))],
             height=9,
             colour=look.GREEN,
         ),
@@ -103,7 +103,7 @@ def caching() -> list[AnyPanel]:
             "Avoided grams over what would have been emitted without a cache. When it falls, prompts changed at their "
             "beginning, or the cache's time to live is shorter than the pause between calls.",
             look.SHARE,
-            [Query(ratio(avoided, would_be), "avoided")],
+            [Query(ratio(saved, would_be), "saved")],
             width=10,
             height=9,
         ),
@@ -206,7 +206,7 @@ def totals() -> list[AnyPanel]:
                 Column(f"{growth(promql.ENERGY, REQUESTS, env)} / 3600", "Energy", look.WATT_HOURS),
                 Column(growth(promql.WATER, REQUESTS, env), "Water", look.LITRES),
                 Column(embodied, "Embodied share", look.SHARE),
-                Column(growth(promql.AVOIDED, REQUESTS, env), "Avoided", look.GRAMS),
+                Column(growth(promql.CACHE_SAVINGS, REQUESTS, env), "Avoided", look.GRAMS),
                 Column(growth(promql.COST, REQUESTS, env), "Cost", look.DOLLARS),
             ],
             sort_by="Carbon",

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 from carbonspan import grid
 from carbonspan.core._options import OPTIONS
 from carbonspan.live.sources import SOURCES
-from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS
-from carbonspan.telemetry._contract import OTHERS
+from carbonspan.telemetry._contract import ATTRIBUTES, GRID_METRICS, LABELS, METRICS, OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from carbonspan import CarbonInstrumentor, CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.cli._app import app
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry._queue import journal
+from carbonspan.telemetry._queue import queue
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("OPENAI_API_KEY", "ELECTRICITYMAPS_API_TOKEN", "WATTTIME_PASSWORD"):
         monkeypatch.setenv(name, KEY)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer {KEY}")
-    journal.drain()
+    queue.drain()
     yield
-    journal.drain()
+    queue.drain()
 
 
 class Angry:

@@ -32,7 +32,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from carbonspan import CarbonSampler, CarbonSpanProcessor, Counted
+from carbonspan import CarbonSampler, CarbonSpanProcessor, InferenceRecord
 from carbonspan.demo._runner import agent_runner
 from carbonspan.demo._scenario import COHORTS, FLAG_KEY, VARIANTS, Variant
 
@@ -115,7 +115,7 @@ class Ledger:
         self.traces: dict[str, dict[str, float]] = {}
         self._by_trace = by_trace
 
-    def count(self, one: Counted) -> None:
+    def count(self, one: InferenceRecord) -> None:
         """Add an inference."""
         low_g, central_g, high_g = one.footprint.emissions_g
         self.inferences += 1

@@ -10,7 +10,7 @@ from carbonspan.otel.exporter import CarbonSpanExporter
 from carbonspan.otel.processor import CarbonSpanProcessor
 from carbonspan.otel.sampler import CarbonSampler
 from carbonspan.runtime import estimate
-from carbonspan.telemetry import Counted
+from carbonspan.telemetry.recorder import InferenceRecord
 from carbonspan.version import __version__
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ __all__ = [
     "CarbonSampler",
     "CarbonSpanExporter",
     "CarbonSpanProcessor",
-    "Counted",
     "Footprint",
+    "InferenceRecord",
     "Range",
     "__version__",
     "estimate",

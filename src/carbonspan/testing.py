@@ -29,7 +29,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from carbonspan import CarbonSpanProcessor
 from carbonspan.core.values import Basis, Quality
-from carbonspan.counting import handled
+from carbonspan.counting._handled import handled
 from carbonspan.grid import Capabilities, HourValue
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
     from typing_extensions import Self, Unpack
 
-    from carbonspan.core._options import Options
+    from carbonspan.runtime import Options
 
 __all__ = ["MOMENT", "SCOPE", "Clock", "FixedGrid", "Pipeline", "SequentialIds", "llm_attributes", "llm_span"]
 

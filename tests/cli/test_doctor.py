@@ -44,7 +44,9 @@ def test_doctor_misses_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_doctor_names_a_misspelt_variable() -> None:
     problems = as_json("doctor", env={"CARBONSPAN_REGOIN": "EU"}, status=1)["problems"]
-    assert any("CARBONSPAN_REGOIN is no option; did you mean CARBONSPAN_REGION?" in problem for problem in problems)
+    assert any(
+        "CARBONSPAN_REGOIN is not a known option; did you mean CARBONSPAN_REGION?" in problem for problem in problems
+    )
 
 
 @pytest.mark.parametrize(

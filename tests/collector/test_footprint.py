@@ -10,8 +10,8 @@ import pytest
 
 from carbonspan.collector import _footprint as footprints, _ottl as ottl
 from carbonspan.core._regions import cloud_regions
+from carbonspan.energy._coefficients import CONTEXT_TOKENS
 from carbonspan.energy._registry import default_registry
-from carbonspan.energy._tokens import CONTEXT_TOKENS
 from tests.collector.agreement import TIMES_NS, disagreements
 from tests.collector.cases import CHAT, Case
 

@@ -67,6 +67,7 @@ def test_what_is_held_over_a_fork_is_given_back_in_parent_and_child_before_renew
 
 
 def test_an_object_is_not_kept_alive_and_leaves_nothing_behind() -> None:
+    gc.collect()
     before = len(_fork._renewals)
     noted = Noted("gone", [])
     gone = weakref.ref(noted)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.core._options import OPTIONS, Options, Settings, check_environment
+from carbonspan.core._options import OPTIONS, Settings, check_environment
 from carbonspan.core.values import Basis, Level
+from carbonspan.runtime import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +126,7 @@ def test_a_wrong_variable_is_logged_once_however_many_processors_there_are(caplo
     for _ in range(3):
         Settings.resolve({}, {"CARBONSPAN_ATTRIBUTES": "chatty", "CARBONSPAN_REGOIN": "EU"})
     assert caplog.text.count("CARBONSPAN_ATTRIBUTES is 'chatty'") == 1
-    assert caplog.text.count("CARBONSPAN_REGOIN is no option; did you mean CARBONSPAN_REGION?") == 1
+    assert caplog.text.count("CARBONSPAN_REGOIN is not a known option; did you mean CARBONSPAN_REGION?") == 1
 
 
 def test_a_wrong_region_says_what_is_allowed_once() -> None:

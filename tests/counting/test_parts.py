@@ -1,22 +1,18 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of the ledger on their own: exact sums, remembered answers, arrivals, and what must never grow."""
+"""Counting through the real SDK: what is one call, whose it was, and what must never grow."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import math
-import random
 import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -25,13 +21,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, set_span_in_context
 
-from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, Counted, estimate
-from carbonspan.counting import CACHED, COUNTED, DUPLICATE
-from carbonspan.counting._ancestry import MAX_DEPTH, MAX_ENDED, ancestors
-from carbonspan.counting._arrivals import Arrivals
-from carbonspan.counting._deduplication import MAX_CALLS, Calls, Reported
+from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, InferenceRecord
+from carbonspan.counting._ancestry import MAX_DEPTH
+from carbonspan.counting._deduplicator import MAX_CALLS
 from carbonspan.counting._handled import Handled
-from carbonspan.counting._sums import ExactSum
+from carbonspan.otel._live import MAX_ENDED, ancestors
 from carbonspan.telemetry._queue import CAPACITY
 from carbonspan.testing import llm_attributes
 
@@ -47,104 +41,6 @@ def pipeline(*processors: Any) -> tuple[TracerProvider, InMemorySpanExporter]:
     return provider, exporter
 
 
-@given(st.lists(st.floats(min_value=0, max_value=1e6), max_size=400))
-def test_a_sum_is_exact_in_any_order_and_bounded(values: list[float]) -> None:
-    one, other = ExactSum(), ExactSum()
-    for value in values:
-        one.add(value)
-    for value in random.Random(1).sample(values, len(values)):
-        other.add(value)
-    assert one.total == other.total == float(sum(map(Fraction, values)))
-    assert len(one._values) <= 65
-    one.take(other)
-    assert one.total == math.fsum([*values, *values])
-
-
-def reported(
-    response_id: str = "",
-    start_ns: int = 0,
-    *,
-    scope: str = "a",
-    provider: str = "openai",
-    model: str = "gpt-4o",
-    out: int = 300,
-) -> Reported:
-    footprint = estimate(model=model, provider=provider, input_tokens=1200, output_tokens=out)
-    return footprint._replace(response_id=response_id), scope, start_ns, start_ns + 10
-
-
-def test_answers_are_bounded_in_number_and_in_time() -> None:
-    calls = Calls(capacity=3, max_age_ns=100)
-    for i in range(5):
-        assert calls.judge(reported(f"r{i}", 20 * i)) == COUNTED
-    assert len(calls) <= 3
-    assert calls.evicted == 2
-    assert calls.judge(reported("r0", 1)) == COUNTED  # forgotten
-    assert calls.judge(reported("r4", 85)) == DUPLICATE
-    assert calls.judge(reported("r4", 90)) == CACHED
-    assert calls.judge(reported("r4", 190)) == CACHED
-    assert calls.judge(reported("r4", 191)) == COUNTED  # too long ago
-
-
-@pytest.mark.parametrize(
-    ("other", "verdict"),
-    [
-        (reported("r", 5, scope="b"), DUPLICATE),
-        (reported("r", 5), DUPLICATE),
-        (reported("r", 10), CACHED),
-        (reported("r", 10, out=301), COUNTED),  # a server that gives every answer one id
-        (reported("r", 5, out=301), COUNTED),  # the same, at a time
-        (reported("r", 5, out=301, scope="b"), DUPLICATE),  # instrumentations that count a stream differently
-        (reported("r", 5, provider="azure.ai.openai", model="gpt-4o-2024-08-06", scope="b"), DUPLICATE),
-        (reported("", 5, provider="azure.ai.openai", scope="b"), DUPLICATE),
-        (reported("", 5, provider="", scope="b"), DUPLICATE),
-        (reported("", 5, provider="anthropic", scope="b"), COUNTED),
-        (reported("r", 5, model="gpt-5", out=301), COUNTED),
-        (reported("other", 5, scope="b"), COUNTED),  # two calls at a time
-        (reported("", 5, scope="b"), DUPLICATE),  # an instrumentation that writes no id
-        (reported("", 5), COUNTED),  # of one instrumentation: two calls
-        (reported("", 10, scope="b"), COUNTED),
-        (reported("", 5, scope="b", out=301), COUNTED),
-    ],
-)
-def test_what_is_the_same_call(other: Reported, verdict: str) -> None:
-    calls = Calls()
-    assert calls.judge(reported("r")) == COUNTED
-    assert calls.judge(other) == verdict
-
-
-def test_one_without_an_id_ties_once_to_each_instrumentation() -> None:
-    calls = Calls()
-    assert [calls.judge(reported("", 0, scope=scope)) for scope in "aabbccb"] == [
-        *(COUNTED, COUNTED),  # two calls at a time, as one instrumentation has them
-        *(DUPLICATE, DUPLICATE),  # as a second
-        *(DUPLICATE, DUPLICATE),  # and a third has them
-        COUNTED,
-    ]
-    assert calls.judge(reported("r", 0, scope="d")) == DUPLICATE
-    assert calls.judge(reported("r", 0, scope="e")) == DUPLICATE  # by the id it has learnt
-
-
-def test_an_id_that_a_nested_duplicate_had_is_known() -> None:
-    calls = Calls()
-    calls.duplicate(reported("r"))
-    assert calls.judge(reported("r", 5, scope="b")) == DUPLICATE
-
-
-def test_calls_alike_are_bounded() -> None:
-    calls = Calls(capacity=10)
-    for i in range(100):
-        calls.judge(reported("", i))
-        calls.judge(reported("", i, out=i))
-    assert len(calls) <= 10
-    assert max(map(len, calls._by_tokens.values())) <= 64
-    assert calls._alike == sum(map(len, calls._by_tokens.values())) <= 64
-    many = Calls(capacity=100)
-    for i in range(2000):
-        many.judge(reported("", i, out=i % 50))
-    assert many._alike == sum(map(len, many._by_tokens.values())) <= 100
-
-
 def test_work_that_goes_on_below_a_call_that_has_ended_is_its_own() -> None:
     processor = CarbonSpanProcessor()
     provider, exporter = pipeline(processor)
@@ -158,30 +54,17 @@ def test_work_that_goes_on_below_a_call_that_has_ended_is_its_own() -> None:
     assert roles == {"call": None, "late": "duplicate", "next": None}
 
 
-def test_arrivals_are_bounded_and_what_goes_is_counted() -> None:
-    arrivals = Arrivals(capacity=10)
-    provider, exporter = pipeline()
-    for _ in range(50):
-        provider.get_tracer(SCOPE).start_span("s").end()
-    for span in exporter.get_finished_spans():
-        arrivals.expect(span)
-        arrivals.of(span)
-        arrivals.leave(span)
-    assert len(arrivals._spans) == 10
-    assert arrivals.evicted == 40
-
-
 def test_what_is_forgotten_for_want_of_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = InMemoryMetricReader()
     meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
     processor = CarbonSpanProcessor(meter_provider=meters)
-    monkeypatch.setattr(processor._step.ledger, "calls", Calls(capacity=5))
+    monkeypatch.setattr(processor._handler.counter.deduplicator, "_capacity", 5)
     provider, exporter = pipeline(processor)
     for i in range(20):
         provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"gen_ai.response.id": f"r{i}"}).end()
     assert processor.counts() == {"enriched": 20, "evicted": 15}
     inner = CarbonSpanExporter(InMemorySpanExporter(), meter_provider=meters)
-    monkeypatch.setattr(inner._arrivals, "_capacity", 5)
+    monkeypatch.setattr(inner._spans, "_capacity", 5)
     inner.export(exporter.get_finished_spans())
     assert inner.counts() == {"already_enriched": 20, "evicted": 15}
 
@@ -296,17 +179,6 @@ def test_calls_forgotten_for_want_of_room_are_among_the_counts() -> None:
     assert processor.counts() == {"enriched": MAX_CALLS + 10, "evicted": 10}
 
 
-def test_calls_without_an_id_that_go_while_they_may_be_tied_are_counted() -> None:
-    calls = Calls(capacity=3)
-    for n in range(5):  # all at one time, of different tokens
-        calls.judge(reported(out=300 + n))
-    assert calls.evicted == 0  # with one instrumentation alone there is nothing to tie
-    calls.judge(reported(start_ns=-100, out=1, scope="b"))
-    for n in range(2):
-        calls.judge(reported(out=400 + n))
-    assert calls.evicted == 3
-
-
 def test_the_flags_of_a_container_that_is_counted_are_on_the_root() -> None:
     provider, exporter = pipeline(CarbonSpanProcessor())
     tracer = provider.get_tracer(SCOPE)
@@ -372,10 +244,10 @@ def test_an_exporter_adds_up_what_threads_end_at_once() -> None:
 
 
 def test_a_slow_subscriber_holds_no_span_up(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("carbonspan.telemetry._recorder._MAX_UNTOLD", 50)
+    monkeypatch.setattr("carbonspan.telemetry.recorder._MAX_WAITING", 50)
     here, told, go_on = threading.get_ident(), [], threading.Event()
 
-    def slow(counted: Counted) -> None:
+    def slow(counted: InferenceRecord) -> None:
         told.append((threading.get_ident(), counted))
         assert go_on.wait(60)
 
@@ -391,12 +263,12 @@ def test_a_slow_subscriber_holds_no_span_up(monkeypatch: pytest.MonkeyPatch, cap
     counts = processor.counts()
     assert counts["enriched"] == CAPACITY + 500
     assert counts["error"] > 0
-    assert caplog.text.count("untold to a subscriber") == 1
+    assert caplog.text.count("did not pass inferences on to a subscriber") == 1
 
 
 def test_a_subscriber_is_told_labels_that_are_no_or_zero() -> None:
     processor = CarbonSpanProcessor(cohorts="paying,level,none")
-    got: list[Counted] = []
+    got: list[InferenceRecord] = []
     processor.subscribe(got.append)
     provider, _ = pipeline(processor)
     provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT | {"paying": False, "level": 0}).end()
@@ -468,23 +340,23 @@ def test_an_answer_from_a_cache_is_avoided_not_emitted() -> None:
     for name in ("again", "told"):
         assert "carbon.emissions.grams" not in spans[name]
         assert spans[name]["carbon.role"] == "cached"
-        assert spans[name]["carbon.emissions.avoided_grams"] == grams
+        assert spans[name]["carbon.emissions.cache_savings_grams"] == grams
     assert processor.counts() == {"enriched": 1, "cached": 2}
     data = reader.get_metrics_data()
     assert data is not None
     found: dict[str, Any] = {
         m.name: m.data.data_points[0] for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics
     }
-    assert found["carbon.emissions.avoided"].value == pytest.approx(2 * float(str(grams)))
+    assert found["carbon.emissions.cache_savings"].value == pytest.approx(2 * float(str(grams)))
     assert found["carbon.request.emissions"].count == 1
 
 
 def test_subscribers_get_each_counted_inference_with_its_attribution(caplog: pytest.LogCaptureFixture) -> None:
     processor = CarbonSpanProcessor(cohorts=["team"], metrics=False)
-    got: list[Counted] = []
+    got: list[InferenceRecord] = []
     end = processor.subscribe(got.append)
 
-    def broken(_counted: Counted) -> None:
+    def broken(_counted: InferenceRecord) -> None:
         raise RuntimeError("a report that breaks")
 
     processor.subscribe(broken)

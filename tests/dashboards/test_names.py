@@ -8,13 +8,13 @@ import re
 from typing import TYPE_CHECKING
 
 from carbonspan.core._outcome import Outcome
-from carbonspan.telemetry import ATTRIBUTES, GRID_METRICS, LABELS, METRICS, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, GRID_METRICS, LABELS, METRICS, TASK
 from dashboards.queries import expressions, files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from carbonspan.telemetry import Metric
+    from carbonspan.telemetry._contract import Metric
 
 # What the OpenTelemetry specification's translation to Prometheus makes of a unit; one that it does not know stays.
 UNITS = {"g": "grams", "s": "seconds", "J": "joules", "g/kWh": "grams_per_kWh"}

@@ -32,7 +32,7 @@ def test_a_run_sums_to_its_spans(result: DemoResult) -> None:
             ("carbon.emissions.grams", amounts.emissions_g.central),
             ("carbon.emissions.low_grams", amounts.emissions_g.low),
             ("carbon.emissions.high_grams", amounts.emissions_g.high),
-            ("carbon.emissions.avoided_grams", amounts.cache_savings_g),
+            ("carbon.emissions.cache_savings_grams", amounts.cache_savings_g),
             ("carbon.water.ml", amounts.water_ml),
         ):
             assert total > 0

@@ -47,7 +47,7 @@ def test_the_golden_value(model: EcoLogitsModel) -> None:
     assert (facility.low, facility.high) == pytest.approx((0.01962, 0.02372), abs=5e-6)
     assert facility.central == pytest.approx((facility.low + facility.high) / 2)
     assert (energy.model_id, energy.model_known, energy.tier) == ("gpt-4o-mini", True, "small")
-    assert (energy.evidence, energy.avoided_it_j) == ("D", 0.0)
+    assert (energy.evidence, energy.cache_savings_it_j) == ("D", 0.0)
 
 
 def test_a_range_of_pue_is_divided_out_end_by_end(model: EcoLogitsModel) -> None:

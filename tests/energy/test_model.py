@@ -19,7 +19,7 @@ from carbonspan.energy.model import CheckedModel
 USAGE = Usage(Role.INFERENCE, "chat", "acme", "acme-1", "acme-1", "", 1000, 100)
 ENERGY = Energy(
     it_j=Range(1.0, 2.0, 3.0),
-    avoided_it_j=0.5,
+    cache_savings_it_j=0.5,
     model_id="acme-1",
     model_known=True,
     tier="small",
@@ -53,7 +53,7 @@ def test_what_can_be_written_is_passed_on() -> None:
 
 @pytest.mark.parametrize("it_j", [(0.0, 0.0, 0.0), (2.0, 2.0, 2.0), (0.0, 1e-9, 1e9)])
 def test_bounds_may_meet_and_may_be_zero(it_j: tuple[float, float, float]) -> None:
-    energy = ENERGY._replace(it_j=Range(*it_j), avoided_it_j=0.0)
+    energy = ENERGY._replace(it_j=Range(*it_j), cache_savings_it_j=0.0)
     assert CheckedModel(Own(energy)).estimate(USAGE).it_j == it_j
 
 
@@ -65,9 +65,9 @@ def test_bounds_may_meet_and_may_be_zero(it_j: tuple[float, float, float]) -> No
         ({"it_j": Range(1.0, 4.0, 3.0)}, r"it_j is .*; allowed: 0 <= low"),
         ({"it_j": Range(1.0, 2.0, math.inf)}, r"it_j is .*; allowed: 0 <= low"),
         ({"it_j": Range(1.0, math.nan, 3.0)}, r"it_j is .*; allowed: 0 <= low"),
-        ({"avoided_it_j": -0.1}, r"avoided_it_j is -0.1; allowed: 0 or more, finite"),
-        ({"avoided_it_j": math.inf}, r"avoided_it_j is inf; allowed: 0 or more, finite"),
-        ({"avoided_it_j": math.nan}, r"avoided_it_j is nan; allowed: 0 or more, finite"),
+        ({"cache_savings_it_j": -0.1}, r"cache_savings_it_j is -0.1; allowed: 0 or more, finite"),
+        ({"cache_savings_it_j": math.inf}, r"cache_savings_it_j is inf; allowed: 0 or more, finite"),
+        ({"cache_savings_it_j": math.nan}, r"cache_savings_it_j is nan; allowed: 0 or more, finite"),
         ({"model_id": None}, r"model_id is None; allowed: a string"),
         ({"tier": 3}, r"tier is 3; allowed: a string"),
         ({"evidence": b"A"}, r"evidence is b'A'; allowed: a string"),

@@ -53,7 +53,7 @@ def test_the_published_example() -> None:
     assert energy.it_j.high == pytest.approx(2.16 * 1000 * 1.0090909 + 16200, rel=1e-6)
     assert (energy.model_id, energy.model_known, energy.tier, energy.evidence) == ("gpt-4o", True, "frontier", "D")
     assert energy.method == "carbonspan-tokens/1.0"
-    assert energy.avoided_it_j == 0.0
+    assert energy.cache_savings_it_j == 0.0
 
 
 def test_it_is_an_energy_model() -> None:
@@ -71,7 +71,7 @@ def test_cached_input_costs_a_tenth_and_the_rest_is_avoided() -> None:
     energy = MODEL.estimate(usage(input_tokens=11_000, cached=10_000))
     # Fresh 1,000 x 0.539 x 1.1 = 592.9 J, cached 10,000 x 0.0539 = 539 J; afresh 11,000 x 0.539 x 1.1 = 6521.9 J.
     assert energy.it_j.central == pytest.approx(592.9 + 539.0)
-    assert energy.avoided_it_j == pytest.approx(6521.9 - 592.9 - 539.0)
+    assert energy.cache_savings_it_j == pytest.approx(6521.9 - 592.9 - 539.0)
 
 
 def test_unreported_cache_lowers_the_low_bound_alone() -> None:
@@ -140,7 +140,7 @@ def test_any_span_gives_finite_ordered_energy(
 ) -> None:
     energy = MODEL.estimate(usage(name, tokens_in, tokens_out, cached, written=written, operation=operation))
     assert 0.0 <= energy.it_j.low <= energy.it_j.central <= energy.it_j.high < math.inf
-    assert 0.0 <= energy.avoided_it_j < math.inf
+    assert 0.0 <= energy.cache_savings_it_j < math.inf
     assert energy.model_id
     assert energy.tier
     if tokens_in:

@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 import carbonspan
 from carbonspan import Range
 from carbonspan.core._options import Settings
-from carbonspan.estimate._estimator import Road
+from carbonspan.runtime import Runtime
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -32,12 +32,12 @@ def test_the_worked_example_of_the_research_by_hand() -> None:
     assert got.usage.provider == "openai"
 
 
-def test_cached_input_costs_less_and_says_what_it_avoided() -> None:
+def test_cached_input_costs_less_and_says_what_that_saved() -> None:
     plain, cached = estimate(), estimate(cached_input_tokens=800)
     # 800 tokens: 0.539 x 1.00909 J each afresh, 0.0539 J each from the cache.
     saved_j = 800 * (0.539 * (1 + 1000 / 110_000) - 0.0539)
     assert plain.energy.it_j.central - cached.energy.it_j.central == pytest.approx(saved_j)
-    assert cached.avoided_g == pytest.approx(plain.emissions_g.central - cached.emissions_g.central)
+    assert cached.cache_savings_g == pytest.approx(plain.emissions_g.central - cached.emissions_g.central)
 
 
 def test_the_region_is_where_it_ran() -> None:
@@ -59,12 +59,13 @@ def test_the_estimate_is_the_spans(model: str, region: str) -> None:
     }
     ns = int(NOON.timestamp()) * 10**9
     # The assumption of a region is the same place as the certainty of it, but for how it was known.
-    found = Road.of(Settings.resolve({"region": region}, {})).enrich(span, "", ns, ns, {})
+    found = Runtime.of(Settings.resolve({"region": region}, {})).estimator.estimate(span, "", ns, ns, {})
     assert found is not None
-    assert found.footprint is not None
-    assert got.emissions_g == found.footprint.emissions_g
-    assert got.energy_wh == found.footprint.energy_wh
-    assert got.water_ml == found.footprint.water_ml
+    assert found.figures is not None
+    footprint = found.figures.footprint()
+    assert got.emissions_g == footprint.emissions_g
+    assert got.energy_wh == footprint.energy_wh
+    assert got.water_ml == footprint.water_ml
 
 
 def test_without_a_region_the_bounds_are_wider() -> None:

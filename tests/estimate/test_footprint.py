@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Basis, Energy, Intensity, Place, Quality, Range, Site, Usage
-from carbonspan.estimate.footprint import EMBODIED_G_PER_KWH, Footprint, compute, rates
+from carbonspan.estimate.footprint import EMBODIED_G_PER_KWH, Footprint, footprint, rates
 
 USAGE = Usage(
     Role.INFERENCE,
@@ -27,8 +27,8 @@ USAGE = Usage(
 )
 
 
-def energy(it_j: Range, avoided_it_j: float = 0.0) -> Energy:
-    return Energy(it_j, avoided_it_j, "gpt-4o", model_known=True, tier="frontier", evidence="D", method="test/1")
+def energy(it_j: Range, cache_savings_it_j: float = 0.0) -> Energy:
+    return Energy(it_j, cache_savings_it_j, "gpt-4o", model_known=True, tier="frontier", evidence="D", method="test/1")
 
 
 def site(pue: Range) -> Site:
@@ -45,7 +45,7 @@ def test_the_worked_example_of_the_method_by_hand() -> None:
     # gpt-4o, 1,000 fresh input and 1,000 output tokens: 4,584 J at the server (docs/explanation/methodology.md); PUE
     # 1.17; US mix 384.4 g/kWh. 4584 J = 1.27333 Wh; x 1.17 = 1.4898 Wh; x 384.4 g/kWh = 0.57268 g; embodied
     # 1.27333e-3 x 40.
-    got = compute(USAGE, energy(Range.exactly(4584.0)), site(Range.exactly(1.17)), intensity(Range.exactly(384.4)))
+    got = footprint(USAGE, energy(Range.exactly(4584.0)), site(Range.exactly(1.17)), intensity(Range.exactly(384.4)))
     assert got.energy_wh.central == pytest.approx(1.4898, rel=1e-4)
     assert got.operational_g.central == pytest.approx(0.57268, rel=1e-4)
     assert got.embodied_g == pytest.approx((0.016553, 0.050933, 0.138793), rel=1e-4)
@@ -58,7 +58,7 @@ def test_the_worked_example_of_the_method_by_hand() -> None:
 
 def test_bounds_of_the_emissions_by_hand() -> None:
     # Energy ÷3 ×4; PUE x intensity known exactly; embodied 13-40-109 on 449.748 g per kWh of IT energy.
-    got = compute(
+    got = footprint(
         USAGE, energy(Range(1000.0, 3000.0, 12000.0)), site(Range.exactly(1.17)), intensity(Range.exactly(384.4))
     )
     per_kwh = 1.17 * 384.4 + 40
@@ -71,26 +71,26 @@ def test_bounds_of_the_emissions_by_hand() -> None:
 
 def test_a_guess_about_the_grid_widens_the_result() -> None:
     it = energy(Range(1000.0, 3000.0, 12000.0))
-    sure = compute(USAGE, it, site(Range.exactly(1.17)), intensity(Range.exactly(400)))
-    guess = compute(USAGE, it, site(Range.exactly(1.17)), intensity(Range(100, 400, 800)))
+    sure = footprint(USAGE, it, site(Range.exactly(1.17)), intensity(Range.exactly(400)))
+    guess = footprint(USAGE, it, site(Range.exactly(1.17)), intensity(Range(100, 400, 800)))
     assert guess.emissions_g.low < sure.emissions_g.low
     assert guess.emissions_g.high > sure.emissions_g.high
     assert guess.emissions_g.central == sure.emissions_g.central
 
 
-def test_avoided_is_what_the_cached_tokens_would_have_emitted() -> None:
-    got = compute(USAGE, energy(Range.exactly(1.0), 3.6e6), site(Range.exactly(1.2)), intensity(Range.exactly(100)))
-    assert got.avoided_g == pytest.approx(1.2 * 100 + 40)
+def test_saved_is_what_the_cached_tokens_would_have_emitted() -> None:
+    got = footprint(USAGE, energy(Range.exactly(1.0), 3.6e6), site(Range.exactly(1.2)), intensity(Range.exactly(100)))
+    assert got.cache_savings_g == pytest.approx(1.2 * 100 + 40)
 
 
-def test_avoided_is_unknown_where_the_cached_share_is() -> None:
+def test_saved_is_unknown_where_the_cached_share_is() -> None:
     unreported = USAGE._replace(cached_input_tokens=None)
     it = energy(Range.exactly(1.0))
-    assert compute(unreported, it, site(Range.exactly(1.2)), intensity(Range.exactly(100))).avoided_g is None
+    assert footprint(unreported, it, site(Range.exactly(1.2)), intensity(Range.exactly(100))).cache_savings_g is None
 
 
 def test_an_hour_without_carbon_still_has_embodied_carbon() -> None:
-    got = compute(USAGE, energy(Range.exactly(3.6e6)), site(Range.exactly(1.2)), intensity(Range.exactly(0)))
+    got = footprint(USAGE, energy(Range.exactly(3.6e6)), site(Range.exactly(1.2)), intensity(Range.exactly(0)))
     assert got.operational_g == Range(0, 0, 0)
     assert got.emissions_g == pytest.approx(EMBODIED_G_PER_KWH)
 
@@ -98,7 +98,7 @@ def test_an_hour_without_carbon_still_has_embodied_carbon() -> None:
 def test_rates_worked_out_before_give_the_same() -> None:
     where, grid = site(Range(1.1, 1.17, 1.3)), intensity(Range(100, 400, 800))
     it = energy(Range(1.0, 2.0, 3.0))
-    assert compute(USAGE, it, where, grid, rates(where, grid)) == compute(USAGE, it, where, grid)
+    assert footprint(USAGE, it, where, grid, rates(where, grid)) == footprint(USAGE, it, where, grid)
 
 
 amounts = st.floats(min_value=0, max_value=1e9, allow_nan=False)
@@ -117,7 +117,7 @@ def _all(f: Footprint) -> list[Range]:
 def test_every_range_is_finite_ordered_and_not_negative(
     it: tuple[float, float, float], pue: tuple[float, float, float], grid: tuple[float, float, float]
 ) -> None:
-    got = compute(USAGE, energy(_range(*it)), site(_range(*pue)), intensity(_range(*grid)))
+    got = footprint(USAGE, energy(_range(*it)), site(_range(*pue)), intensity(_range(*grid)))
     for r in _all(got):
         assert 0 <= r.low <= r.central <= r.high < math.inf
     assert got.emissions_g.central == pytest.approx(got.operational_g.central + got.embodied_g.central)

@@ -1,10 +1,12 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""A lane changes nothing but the time: every span comes to what it would come to the long way."""
+"""A plan changes nothing but the time: every span comes to what the estimator's steps make of it, one by one."""
 
 from __future__ import annotations
 
 import json
+import math
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +15,49 @@ from hypothesis import given, strategies as st
 
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import Settings
-from carbonspan.estimate import _plan as lanes
-from carbonspan.estimate._estimator import Road
-from carbonspan.testing import llm_attributes
+from carbonspan.core.values import Basis, Quality, Usage
+from carbonspan.energy import TokenModel
+from carbonspan.estimate import _plan as plans
+from carbonspan.estimate._estimator import Estimate, Estimator
+from carbonspan.estimate._plan import Figures
+from carbonspan.estimate.footprint import footprint
+from carbonspan.grid import HourValue
+from carbonspan.grid._resolver import Resolver
+from carbonspan.grid._store import HourStore
+from carbonspan.runtime import Runtime
+from carbonspan.site import Locator
+from tests.figures import figures
 
 SPANS = [
     (json.loads(line)["scope"], json.loads(line)["attributes"])
-    for file in sorted((Path(__file__).parents[1] / "data" / "spans").glob("*.jsonl"))
+    for file in sorted((Path(__file__).parent.parent / "data" / "spans").rglob("*.jsonl"))
     for line in file.read_text(encoding="utf-8").splitlines()
+    if '"attributes"' in line and '"scope"' in line
 ]
 # 2026-03-01T12:00:00Z
 NOON_NS = 1_772_366_400_000_000_000
-CHAT = llm_attributes(extra={"server.address": "api.openai.com"})
+CHAT: dict[str, Any] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.usage.input_tokens": 1200,
+    "gen_ai.usage.output_tokens": 300,
+    "server.address": "api.openai.com",
+}
 
 
-def road(**options: Any) -> Road:
-    return Road.of(Settings.resolve(options, {}))
+def estimator(**options: Any) -> Estimator:
+    return Runtime.of(Settings.resolve(options, {})).estimator
 
 
-def the_long_way(span: dict[str, Any], scope: str, start_ns: int, end_ns: int, resource: dict[str, Any]) -> str:
-    return repr(road(self_hosted="vllm").enrich(span, scope, start_ns, end_ns, resource))
+def found_by(one: Estimator, *span: Any) -> Any:
+    """What a span comes to, without the object that is shared."""
+    known = one.known(*span)
+    found = one.estimate(*span) if known is None else Estimate(known.plan.outcome, known.usage, known)
+    if found is None or found.figures is None:
+        return repr(found)
+    plan = found.figures.plan
+    return repr((found.outcome, plan.usage, plan.energy, plan.site, plan.intensity, plan.scope, found.figures[1:]))
 
 
 values = st.one_of(
@@ -49,29 +74,68 @@ resources = st.sampled_from([{}, {"cloud.region": "eu-west-1"}, {"cloud.region":
 
 
 @given(st.sampled_from(SPANS), st.lists(st.tuples(changes, times, resources), min_size=1, max_size=5))
-def test_any_spans_of_a_known_kind_come_to_the_same(
+def test_any_spans_of_a_known_plan_come_to_the_same(
     span: tuple[str, dict[str, Any]], later: list[tuple[list[tuple[int, Any]], tuple[int, int], dict[str, Any]]]
 ) -> None:
     scope, recorded = span
-    warm = road(self_hosted="vllm")
+    warm = estimator(self_hosted="vllm")
     for altered, (hour, duration_ns), resource in [([], (0, 1), {}), *later, *later]:
         attributes = dict(recorded)
         names = list(attributes)
         for at, value in altered:
             attributes[names[at % len(names)]] = value
         start_ns = NOON_NS + hour * NS_PER_HOUR
-        got = warm.enrich(attributes, scope, start_ns, start_ns + duration_ns, resource)
-        assert repr(got) == the_long_way(attributes, scope, start_ns, start_ns + duration_ns, resource)
+        given_ = (attributes, scope, start_ns, start_ns + duration_ns, resource)
+        assert found_by(warm, *given_) == found_by(estimator(self_hosted="vllm"), *given_)
 
 
-def test_the_second_span_of_a_kind_takes_a_lane() -> None:
-    one = road()
+counts = st.integers(0, 10_000_000)
+
+
+@given(
+    st.sampled_from(["gpt-4o", "claude-sonnet-4-5", "gpt-5-mini", "text-embedding-3-small", "no-such-model", "o3"]),
+    counts,
+    counts,
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.one_of(st.none(), st.floats(0, 1)),
+)
+def test_flat_figures_are_those_of_the_steps_one_by_one(
+    model: str, tokens_in: int, tokens_out: int, cached_share: float | None, written_share: float | None
+) -> None:
+    cached = None if cached_share is None else int(tokens_in * cached_share)
+    written = None if written_share is None else int((tokens_in - (cached or 0)) * written_share)
+    plan = figures(model).plan
+    got = plan.figures("r", NOON_NS, NOON_NS + 1, tokens_in, tokens_out, cached, written, None)
+    usage: Usage = plan.usage._replace(
+        input_tokens=tokens_in, output_tokens=tokens_out, cached_input_tokens=cached, cache_write_tokens=written
+    )
+    expected = footprint(usage, TokenModel().estimate(usage), plan.site, plan.intensity)
+    for low, central, high, want in (
+        (got.it_low_j, got.it_central_j, got.it_high_j, expected.energy.it_j),
+        (got.emissions_low_g, got.emissions_central_g, got.emissions_high_g, expected.emissions_g),
+        (got.energy_low_wh, got.energy_central_wh, got.energy_high_wh, expected.energy_wh),
+    ):
+        assert (low, central, high) == pytest.approx(want, rel=1e-12, abs=1e-300)
+    for value, want_central in (
+        (got.operational_central_g, expected.operational_g.central),
+        (got.embodied_central_g, expected.embodied_g.central),
+        (got.water_central_ml, expected.water_ml.central),
+    ):
+        assert value == pytest.approx(want_central, rel=1e-12, abs=1e-300)
+    assert got.cache_savings_g == (
+        None if cached is None else pytest.approx(expected.cache_savings_g, rel=1e-9, abs=1e-12)
+    )
+    assert all(value is None or not isinstance(value, float) or math.isfinite(value) for value in got)
+    assert got.footprint().emissions_g == pytest.approx(expected.emissions_g, rel=1e-12, abs=1e-300)
+
+
+def test_the_second_span_of_a_plan_is_known() -> None:
+    one = estimator()
     assert one.known(CHAT, "s", NOON_NS, NOON_NS + 1, {}) is None
-    one.enrich(CHAT, "s", NOON_NS, NOON_NS + 1, {})
+    one.estimate(CHAT, "s", NOON_NS, NOON_NS + 1, {})
     found = one.known(CHAT | {"gen_ai.usage.output_tokens": 301}, "s", NOON_NS, NOON_NS + 1, {})
     assert found is not None
-    kind, footprint = found
-    assert (kind.outcome, footprint.output_tokens) == ("enriched", 301)
+    assert (found.plan.outcome, found.output_tokens) == ("enriched", 301)
 
 
 @pytest.mark.parametrize(
@@ -88,46 +152,43 @@ def test_the_second_span_of_a_kind_takes_a_lane() -> None:
     ],
     ids=str,
 )
-def test_what_is_another_kind_does_not(altered: dict[str, Any], start_ns: int, resource: dict[str, Any]) -> None:
-    one = road()
-    one.enrich(CHAT, "s", NOON_NS, NOON_NS + 1, {})
+def test_what_is_of_another_plan_is_not(altered: dict[str, Any], start_ns: int, resource: dict[str, Any]) -> None:
+    one = estimator()
+    one.estimate(CHAT, "s", NOON_NS, NOON_NS + 1, {})
     assert one.known(CHAT | altered, "s", start_ns, start_ns + 1, resource) is None
 
 
-def test_a_flood_of_shapes_of_models_and_of_texts_is_bounded() -> None:
-    one = road()
-    for i in range(lanes.MAX_LANES + 10):
-        assert one.enrich(CHAT | {f"request.{i}": 1}, "s", NOON_NS, NOON_NS + 1, {}) is not None
-    assert len(one._lanes._lanes) <= lanes.MAX_LANES
-    one = road()
-    for i in range(lanes.MAX_KINDS + 10):
-        assert one.enrich(CHAT | {"gen_ai.request.model": f"m{i}"}, "s", NOON_NS, NOON_NS + 1, {}) is not None
-    (lane,) = one._lanes._lanes.values()
-    assert len(lane.kinds) <= lanes.MAX_KINDS
-    one = road()
-    one.enrich(CHAT | {"server.address": "x" * 1000}, "s", NOON_NS, NOON_NS + 1, {})
-    assert all(not lane.kinds for lane in one._lanes._lanes.values())
+def test_a_flood_of_names_of_models_and_of_texts_is_bounded() -> None:
+    one = estimator()
+    for i in range(plans.MAX_GROUPS + 10):
+        assert one.estimate(CHAT | {f"request.{i}": 1}, "s", NOON_NS, NOON_NS + 1, {}) is not None
+    assert one.sizes()["groups"] <= plans.MAX_GROUPS
+    one = estimator()
+    for i in range(plans.MAX_PLANS + 10):
+        assert one.estimate(CHAT | {"gen_ai.request.model": f"m{i}"}, "s", NOON_NS, NOON_NS + 1, {}) is not None
+    assert (one.sizes()["groups"], one.sizes()["known"] <= plans.MAX_PLANS) == (1, True)
+    one = estimator()
+    one.estimate(CHAT | {"server.address": "x" * 1000}, "s", NOON_NS, NOON_NS + 1, {})
+    assert one.sizes()["known"] == 0
 
 
-def test_a_lane_ends_when_the_grid_knows_better() -> None:
-    from datetime import datetime, timezone  # noqa: PLC0415
-
-    from carbonspan.core.values import Basis, Quality  # noqa: PLC0415
-    from carbonspan.energy._tokens import TokenModel  # noqa: PLC0415
-    from carbonspan.grid import HourValue  # noqa: PLC0415
-    from carbonspan.grid._resolver import Resolver  # noqa: PLC0415
-    from carbonspan.grid._store import HourStore  # noqa: PLC0415
-    from carbonspan.site import Locator  # noqa: PLC0415
-
+def test_a_plan_ends_when_the_grid_knows_better() -> None:
     store = HourStore()
-    one = Road(TokenModel(), Locator(overrides={"openai": "zone:GB"}), Resolver(store))
-    before = one.enrich(CHAT, "s", NOON_NS, NOON_NS + 1, {})
+    one = Estimator(TokenModel(), Locator(overrides={"openai": "zone:GB"}), Resolver(store))
+
+    def quality_and_intensity() -> tuple[Quality, float]:
+        found = one.known(CHAT, "s", NOON_NS, NOON_NS + 1, {})
+        if found is None:
+            estimate = one.estimate(CHAT, "s", NOON_NS, NOON_NS + 1, {})
+            assert estimate is not None
+            found = estimate.figures
+        assert isinstance(found, Figures)
+        intensity = found.footprint().intensity
+        return intensity.quality, intensity.intensity_g_per_kwh.central
+
+    before = quality_and_intensity()
+    assert quality_and_intensity() == before
     noon = datetime.fromtimestamp(NOON_NS / 1e9, timezone.utc)
     store.put([HourValue("GB", noon, 50.0, Basis.LIFE_CYCLE, Quality.MEASURED, "consumption", "test", noon)])
-    after = one.enrich(CHAT, "s", NOON_NS, NOON_NS + 1, {})
-    assert before is not None
-    assert after is not None
-    assert before.footprint is not None
-    assert after.footprint is not None
-    assert before.footprint.intensity.quality is Quality.ANNUAL
-    assert after.footprint.intensity.intensity_g_per_kwh.central == 50.0
+    assert before[0] is Quality.ANNUAL
+    assert quality_and_intensity() == (Quality.MEASURED, 50.0)

@@ -29,8 +29,9 @@ import carbonspan
 from carbonspan import CarbonSpanProcessor
 from carbonspan.core._options import OPTIONS
 from carbonspan.core.values import Energy, Level, Range
+from carbonspan.estimate._estimator import Estimator
 from carbonspan.otel._writeback import Path
-from carbonspan.telemetry import ATTRIBUTES, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, TASK
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -104,8 +105,10 @@ def test_the_figures_of_one_span_by_hand() -> None:
     assert got["carbon.emissions.embodied_grams"] == pytest.approx(server_wh * 40 / 1000, rel=1e-6)
     assert got["carbon.emissions.grams"] == pytest.approx(server_wh * (pue * g_per_kwh + 40) / 1000, rel=1e-6)
     # Cached: 1000 tokens at 0.539 J each with the long-context term, less the 53.9 J that reading them did cost.
-    avoided_wh = (0.539 * 1000 * (1 + 1200 / 110_000) - 53.9) / 3600
-    assert got["carbon.emissions.avoided_grams"] == pytest.approx(avoided_wh * (pue * g_per_kwh + 40) / 1000, rel=1e-6)
+    saved_wh = (0.539 * 1000 * (1 + 1200 / 110_000) - 53.9) / 3600
+    assert got["carbon.emissions.cache_savings_grams"] == pytest.approx(
+        saved_wh * (pue * g_per_kwh + 40) / 1000, rel=1e-6
+    )
     assert got["carbon.emissions.low_grams"] < got["carbon.emissions.grams"] < got["carbon.emissions.high_grams"]
     assert got["carbon.region.name"] == "swedencentral"
     assert got["carbon.region.method"] == "setting"
@@ -237,7 +240,7 @@ def test_whatever_breaks_inside_is_counted_and_logged_once(
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(processor._step, "settle", broken)
+    monkeypatch.setattr(Estimator, "estimate", broken)
     with caplog.at_level(logging.WARNING, "carbonspan"):
         assert end_span(processor, CHAT).attributes == CHAT
         assert end_span(processor, CHAT).attributes == CHAT
@@ -258,8 +261,8 @@ tracer = provider.get_tracer({SCOPE!r})
 tracer.start_span("chat", attributes={CHAT!r}).end()
 assert processor.counts() == {{"enriched": 1}}
 tracer.start_span("chat", attributes={CHAT!r}).end()
-books = processor._step._books
-for lock in (books._tally._lock, books._instruments._lock):
+from carbonspan.telemetry._metrics import instruments
+for lock in (processor._handler.recorder._lock, instruments()._lock):
     lock.acquire()  # as a thread that does not exist in the child
 child = os.fork()
 if child == 0:
@@ -335,11 +338,11 @@ def test_a_texts_length_limit_of_the_span_holds_for_ours() -> None:
     assert got["carbon.method.boundary"] == "inference: s"
 
 
-def test_avoided_is_unknown_where_the_cache_is() -> None:
+def test_what_the_cache_saved_is_unknown_where_the_cache_is() -> None:
     attributes = {key: value for key, value in CHAT.items() if "cache" not in key}
     got = dict(end_span(CarbonSpanProcessor(), attributes).attributes or {})
     assert "carbon.emissions.grams" in got
-    assert "carbon.emissions.avoided_grams" not in got
+    assert "carbon.emissions.cache_savings_grams" not in got
 
 
 def test_the_requested_model_keeps_the_routing_prefix_that_the_response_drops() -> None:
@@ -383,8 +386,8 @@ def test_an_energy_model_of_the_users() -> None:
         {"it_j": Range(0, 1, math.inf)},
         {"it_j": Range(0, math.nan, 1)},
         {"it_j": Range(math.nan, 1, 2)},
-        {"avoided_it_j": math.nan},
-        {"avoided_it_j": -5.0},
+        {"cache_savings_it_j": math.nan},
+        {"cache_savings_it_j": -5.0},
         {"model_id": b"gpt-4o"},
         {"evidence": [1]},
     ],
@@ -429,7 +432,7 @@ def test_arbitrary_attributes_never_raise_and_never_give_an_impossible_number(
     span = ReadableSpan("s", attributes=attributes, start_time=start_ns, end_time=end_ns)
     span._attributes = dict(attributes)  # the SDK would have refused some of these
     span._instrumentation_scope = carbonspan_scope(scope)
-    CarbonSpanProcessor._handle(PROCESSOR, span)
+    PROCESSOR.on_end(span)
     got: dict[str, Any] = dict(span.attributes or {})
     for key, value in attributes.items():
         assert got[key] is value

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from carbonspan.otel import _writeback as writeback
-from carbonspan.otel._writeback import Path, path, write
+from carbonspan.otel._writeback import Path, path, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Writer(SpanProcessor):
         self.missed: int | None = None
 
     def _on_ending(self, span: Span) -> None:
-        self.missed = write(span, self.new)
+        self.missed = write(span, read(span), self.new)
 
 
 class StillRecording(Span):
@@ -103,10 +103,10 @@ def make_still_recording(limit: int) -> Span:
 
 def test_a_span_that_still_records_is_written_by_the_public_api() -> None:
     span = make_still_recording(limit=3)
-    assert write(span, {"user.0": "ours", "carbon.a": 1, "carbon.b": 2}) == 1
+    assert write(span, read(span), {"user.0": "ours", "carbon.a": 1, "carbon.b": 2}) == 1
     assert dict(span.attributes or {}) == {"user.0": 0, "user.1": 1, "carbon.a": 1}
     span = make_still_recording(limit=4)
-    assert write(span, {"carbon.a": 1, "carbon.b": 2, "carbon.c": 3}) == 1
+    assert write(span, read(span), {"carbon.a": 1, "carbon.b": 2, "carbon.c": 3}) == 1
     assert dict(span.attributes or {}) == {"user.0": 0, "user.1": 1, "carbon.a": 1, "carbon.b": 2}
     span.end()
 
@@ -114,13 +114,13 @@ def test_a_span_that_still_records_is_written_by_the_public_api() -> None:
 def test_a_span_another_processor_bound_to_a_plain_dict() -> None:
     span = ReadableSpan("s", attributes={"user.0": 0})
     span._attributes = {"user.0": 0}
-    assert write(span, {"user.0": "ours", "carbon.a": 1}) == 0
+    assert write(span, read(span), {"user.0": "ours", "carbon.a": 1}) == 0
     assert dict(span.attributes or {}) == {"user.0": 0, "carbon.a": 1}
 
 
 def test_a_span_without_attributes() -> None:
     span = ReadableSpan("s")
-    assert write(span, {"carbon.a": 1}) == 0
+    assert write(span, read(span), {"carbon.a": 1}) == 0
     assert dict(span.attributes or {}) == {"carbon.a": 1}
 
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan import estimate
 from carbonspan.telemetry import _cost as cost
+from tests.figures import figures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from carbonspan.estimate.footprint import Footprint
 
 AT = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 AT_NS = int(AT.timestamp()) * 10**9
@@ -54,22 +53,20 @@ def test_any_value_is_a_plausible_number_or_none(value: object) -> None:
     assert found is None or 0.0 <= found <= cost.MAX_USD
 
 
-def footprint(model: str, provider: str = "", tokens: tuple[int, int, int] = (1200, 300, 1000)) -> Footprint:
-    return estimate(
-        model=model, provider=provider, input_tokens=tokens[0], output_tokens=tokens[1], cached_input_tokens=tokens[2]
-    )
+def priced(prices: cost.Prices, model: str, provider: str = "", *, idle: bool = True) -> float | None:
+    return prices.usd(figures(model, provider, start_ns=AT_NS), idle=idle)
 
 
 def test_nothing_is_imported_while_a_span_waits() -> None:
     prices = cost.Prices()
-    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=False) is None
-    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True) is not None
-    assert prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=False) is not None
+    assert priced(prices, "gpt-4o", "openai", idle=False) is None
+    assert priced(prices, "gpt-4o", "openai") is not None
+    assert priced(prices, "gpt-4o", "openai", idle=False) is not None
 
 
 def test_the_price_of_one_call_by_hand() -> None:
     # gpt-4o: 2.50 USD per million fresh, 1.25 cached, 10 output (OpenAI's price list, 2026).
-    found = cost.Prices().usd(footprint("gpt-4o-2024-08-06", "openai"), AT_NS, idle=True)
+    found = priced(cost.Prices(), "gpt-4o-2024-08-06", "openai")
     assert found == pytest.approx((200 * 2.5 + 1000 * 1.25 + 300 * 10) / 1e6)
 
 
@@ -89,12 +86,12 @@ def test_the_price_of_one_call_by_hand() -> None:
     ],
 )
 def test_opentelemetrys_provider_names_find_their_prices(provider: str, model: str) -> None:
-    assert cost.Prices().usd(footprint(model, provider), AT_NS, idle=True)
+    assert priced(cost.Prices(), model, provider)
 
 
 def test_a_model_without_a_price_costs_an_unknown_sum() -> None:
     prices = cost.Prices()
-    assert [prices.usd(footprint("my-own-model"), AT_NS, idle=True) for _ in range(2)] == [None, None]
+    assert [priced(prices, "my-own-model") for _ in range(2)] == [None, None]
 
 
 def token_models() -> list[tuple[str, str]]:
@@ -132,7 +129,7 @@ def test_every_model_priced_by_the_token_costs_what_the_package_says() -> None:
                 continue  # an id that no rule answers to
             if (expected.provider.id, expected.model.id) != (provider, model):
                 continue  # an id that another model's rule answers to
-            found = prices.usd(footprint(model, provider, tokens), AT_NS, idle=True)
+            found = prices.usd(figures(model, provider, tokens=tokens, start_ns=AT_NS), idle=True)
             assert found == pytest.approx(float(expected.total_price), rel=1e-9, abs=1e-15), (provider, model, tokens)
             compared += 1
     assert compared > 1000
@@ -140,17 +137,15 @@ def test_every_model_priced_by_the_token_costs_what_the_package_says() -> None:
 
 def test_the_memory_of_prices_is_bounded() -> None:
     prices = cost.Prices()
-    one = footprint("gpt-4o", "openai")
     for i in range(cost._MAX_MODELS + 10):
-        usage = one.shared.usage._replace(model=f"m{i}")
-        prices.usd(one._replace(shared=one.shared._replace(usage=usage)), AT_NS, idle=True)
+        priced(prices, f"m{i}", "openai")
     assert len(prices._known) <= cost._MAX_MODELS
 
 
 def test_without_the_package_there_is_no_list_price(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carbonspan.telemetry._cost.find_spec", lambda _name: None)
     prices = cost.Prices()
-    assert (prices.installed, prices.usd(footprint("gpt-4o", "openai"), AT_NS, idle=True)) == (False, None)
+    assert (prices.installed, priced(prices, "gpt-4o", "openai")) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +159,6 @@ def test_a_package_that_fails_takes_no_grams_with_it(
     monkeypatch.delitem(sys.modules, "genai_prices")
     prices = cost.Prices()
     for model in ("gpt-4o", "gpt-5"):
-        assert prices.usd(footprint(model, "openai"), AT_NS, idle=True) is None
+        assert priced(prices, model, "openai") is None
     assert caplog.text.count("genai-prices fails") == 1
     monkeypatch.delitem(sys.modules, "genai_prices", raising=False)

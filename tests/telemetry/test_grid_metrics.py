@@ -22,7 +22,7 @@ from carbonspan.grid.source import GridError
 from carbonspan.live._in_use import Present
 from carbonspan.live._live import open_grids
 from carbonspan.site import parse_region
-from carbonspan.telemetry import GRID_METRICS
+from carbonspan.telemetry._contract import GRID_METRICS
 from carbonspan.telemetry._grid_metrics import MAX_ZONES, OUTCOMES, GridMetrics
 from tests.live.loopback import WAIT_S, FakeClock, Loopback, LoopbackSource
 

@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from carbonspan import CarbonSpanProcessor
-from carbonspan.telemetry import METRICS
+from carbonspan.telemetry._contract import METRICS
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:

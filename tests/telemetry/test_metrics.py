@@ -22,9 +22,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from carbonspan import CarbonSampler, CarbonSpanExporter, CarbonSpanProcessor, estimate
-from carbonspan.telemetry import LABELS, METRICS
+from carbonspan.telemetry._contract import LABELS, METRICS
 from carbonspan.telemetry._labels import MAX_SERIES, MAX_VALUES, OTHER, Labels
-from carbonspan.telemetry._queue import journal
+from carbonspan.telemetry._queue import queue
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_every_metric_of_the_table_has_what_the_span_has() -> None:
         ("carbon.energy", "carbon.energy.wh", 3600.0),
         ("carbon.water", "carbon.water.ml", 0.001),
         ("carbon.emissions.embodied", "carbon.emissions.embodied_grams", 1.0),
-        ("carbon.emissions.avoided", "carbon.emissions.avoided_grams", 1.0),
+        ("carbon.emissions.cache_savings", "carbon.emissions.cache_savings_grams", 1.0),
         ("carbon.emissions.low_bound", "carbon.emissions.low_grams", 1.0),
         ("carbon.emissions.high_bound", "carbon.emissions.high_grams", 1.0),
     ):
@@ -332,30 +332,30 @@ def test_spans_of_many_threads_and_a_reader_at_the_same_time_lose_nothing() -> N
     assert bench.value("carbonspan.spans", carbonspan__outcome="enriched") == 2000
 
 
-def test_nobody_reads_and_the_journal_stays_bounded_and_loses_nothing() -> None:
+def test_nobody_reads_and_the_queue_stays_bounded_and_loses_nothing() -> None:
     bench = Bench()
-    spans = 3 * journal._capacity
+    spans = 3 * queue._capacity
     most = 0
     for _ in range(spans):
         bench.end()
-        most = max(most, len(journal._entries))
-    assert most <= journal._capacity + 2
+        most = max(most, len(queue))
+    assert most <= queue._capacity + 2
     assert bench.value("carbonspan.spans", carbonspan__outcome="enriched") == spans
 
 
-def test_without_threads_the_journal_is_bounded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_threads_the_queue_is_bounded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
-    journal.drain()
-    monkeypatch.setattr(journal, "_helper", None)
+    queue.drain()
+    monkeypatch.setattr(queue, "_helped", False)
 
-    def refuse(_thread: threading.Thread) -> None:
+    def refuse(*_: object) -> int:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    for _ in range(journal._capacity):
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    for _ in range(queue._capacity):
         bench.end()
-    assert len(journal._entries) <= journal._capacity // 2 + 2
-    assert bench.processor.counts()["enriched"] == journal._capacity
+    assert len(queue) <= queue._capacity // 2 + 2
+    assert bench.processor.counts()["enriched"] == queue._capacity
 
 
 LATE = """
@@ -472,9 +472,9 @@ def test_the_metrics_agree_with_the_estimate_by_hand() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_waits() -> Iterator[None]:
-    journal.drain()
+    queue.drain()
     yield
-    journal.drain()
+    queue.drain()
 
 
 def test_no_label_is_missing_from_the_table() -> None:

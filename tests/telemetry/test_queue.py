@@ -1,13 +1,13 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The journal between threads: bounded, complete, and never stopped by who reads it."""
+"""The queue between threads: bounded, complete, and never stopped by who reads it."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-from carbonspan.telemetry._queue import Entry, Journal
+from carbonspan.telemetry._queue import Entry, Queue
 
 
 class Taker:
@@ -32,72 +32,74 @@ class Taker:
         self.errors.append(str(error))
 
 
-def entry(books: Any) -> Entry:
-    return Entry(books, ("enriched", None, None, 0, 0), False, None, None, ())  # noqa: FBT003 - a row
+def entry(recorder: Any) -> Entry:
+    return Entry(recorder, "enriched", None, False, None, None, ())  # noqa: FBT003 - a row
 
 
 def test_a_reader_sees_the_entry_through_that_another_thread_is_at() -> None:
-    journal, books = Journal(), Taker()
-    books.gate.clear()
-    journal.add(entry(books))
-    other = threading.Thread(target=journal.drain)
+    queue, recorder = Queue(), Taker()
+    recorder.gate.clear()
+    queue.add(entry(recorder))
+    other = threading.Thread(target=queue.drain)
     other.start()
-    assert books.entered.wait(60)
-    threading.Timer(0.05, books.gate.set).start()
-    journal.drain()
-    assert books.taken == [True]
+    assert recorder.entered.wait(60)
+    threading.Timer(0.05, recorder.gate.set).start()
+    queue.drain()
+    assert recorder.taken == [True]
     other.join()
 
 
 def test_a_reader_gives_up_on_a_thread_that_never_ends(monkeypatch: Any) -> None:
     monkeypatch.setattr("carbonspan.telemetry._queue._SEE_THROUGH_S", 0.01)
-    journal, books = Journal(), Taker()
-    books.gate.clear()
-    journal.add(entry(books))
-    other = threading.Thread(target=journal.drain)
+    queue, recorder = Queue(), Taker()
+    recorder.gate.clear()
+    queue.add(entry(recorder))
+    other = threading.Thread(target=queue.drain)
     other.start()
-    assert books.entered.wait(60)
-    journal.drain()
-    assert books.taken == []
-    books.gate.set()
+    assert recorder.entered.wait(60)
+    queue.drain()
+    assert recorder.taken == []
+    recorder.gate.set()
     other.join()
 
 
-def test_a_full_journal_whose_helper_is_stuck_is_relieved_by_those_who_add() -> None:
-    journal, stuck, books = Journal(capacity=10), Taker(), Taker()
+def test_a_full_queue_whose_helper_is_stuck_is_relieved_by_those_who_add() -> None:
+    queue, stuck, recorder = Queue(capacity=10), Taker(), Taker()
     stuck.gate.clear()
-    journal.add(entry(stuck))
-    for _ in range(100):
-        journal.add(entry(books))
-    assert len(journal._entries) <= 12
-    assert books.taken.count(False) > 50
+    queue.add(entry(stuck))
+    for at in range(100):
+        queue.add(entry(recorder))
+        if at == 4:  # half of it waits: the helper is called, and gets stuck
+            assert stuck.entered.wait(60)
+    assert len(queue.entries) <= 12
+    assert recorder.taken.count(False) > 50
     stuck.gate.set()
-    journal.drain()
-    assert len(books.taken) == 100
+    queue.drain()
+    assert len(recorder.taken) == 100
     assert stuck.taken == [True]
 
 
 def test_what_breaks_is_swallowed_and_the_rest_goes_on() -> None:
-    journal, broken, books = Journal(), Taker(), Taker()
+    queue, broken, recorder = Queue(), Taker(), Taker()
     broken.breaks = True
-    for one in (broken, books, broken):
-        journal.add(entry(one))
-    journal.drain()
+    for one in (broken, recorder, broken):
+        queue.add(entry(one))
+    queue.drain()
     assert broken.errors == ["no", "no"]
-    assert books.taken == [True]
+    assert recorder.taken == [True]
 
 
 def test_many_who_add_and_many_who_read_lose_and_double_nothing() -> None:
-    journal, books = Journal(capacity=200), Taker()
+    queue, recorder = Queue(capacity=200), Taker()
     done = threading.Event()
 
     def read() -> None:
         while not done.is_set():
-            journal.drain()
+            queue.drain()
 
     def write() -> None:
         for _ in range(2000):
-            journal.add(entry(books))
+            queue.add(entry(recorder))
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     writers = [threading.Thread(target=write) for _ in range(3)]
@@ -108,5 +110,5 @@ def test_many_who_add_and_many_who_read_lose_and_double_nothing() -> None:
     done.set()
     for thread in readers:
         thread.join()
-    journal.drain()
-    assert len(books.taken) == 6000
+    queue.drain()
+    assert len(recorder.taken) == 6000

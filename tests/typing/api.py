@@ -18,8 +18,8 @@ from carbonspan import (
     CarbonSampler,
     CarbonSpanExporter,
     CarbonSpanProcessor,
-    Counted,
     Footprint,
+    InferenceRecord,
     estimate,
     grid,
 )
@@ -64,7 +64,7 @@ def hooks(provider: TracerProvider, meters: MeterProvider, folder: Path) -> None
     assert_type(carbonspan.__version__, str)
 
 
-def keep(record: Counted) -> None:
+def keep(record: InferenceRecord) -> None:
     assert_type(record.footprint, Footprint)
     assert_type([*record.labels], "list[str]")
     assert_type(datetime.fromtimestamp(record.end_ns / 1e9, timezone.utc), datetime)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from carbonspan.usage._counts import MAX_TOKENS, NOTHING, Raw, Reading, _settled, count, settle
+from carbonspan.usage._counts import MAX_TOKENS, NOTHING, Raw, Reading, _consistent, consistent, count
 
 UNKNOWN = Reading()
 INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)
@@ -113,8 +113,8 @@ def raw(
         (raw(1200, 300, cached=-1, write="x", reasoning=0.5), UNKNOWN, (1200, 300, None, None, None, "")),
     ],
 )
-def test_settle(given_counts: Raw, reading: Reading, expected: tuple[object, ...]) -> None:
-    assert settle(given_counts, reading) == expected
+def test_consistent(given_counts: Raw, reading: Reading, expected: tuple[object, ...]) -> None:
+    assert consistent(given_counts, reading) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_settle(given_counts: Raw, reading: Reading, expected: tuple[object, ...
 )
 def test_an_embeddings_missing_output_is_zero(given_counts: Raw, expected: tuple[object, ...]) -> None:
     for reading in (UNKNOWN, INCLUDES, GOOGLE):
-        assert settle(given_counts, reading, output_optional=True) == expected
+        assert consistent(given_counts, reading, output_optional=True) == expected
 
 
 VALUE = st.one_of(st.none(), st.integers(), st.integers(0, 2000), st.floats(), st.text(max_size=4), st.booleans())
@@ -143,8 +143,8 @@ FLAG = st.sampled_from([True, False, None])
     reading=st.builds(Reading, FLAG, FLAG, st.booleans()),
     output_optional=st.booleans(),
 )
-def test_settled_counts_are_consistent(given_counts: Raw, reading: Reading, output_optional: bool) -> None:  # noqa: FBT001 (Hypothesis gives it)
-    tokens_in, tokens_out, cached, write, reasoning, problem = settle(
+def test_consistent_counts_are_consistent(given_counts: Raw, reading: Reading, output_optional: bool) -> None:  # noqa: FBT001 (Hypothesis gives it)
+    tokens_in, tokens_out, cached, write, reasoning, problem = consistent(
         given_counts, reading, output_optional=output_optional
     )
     assert (cached or 0) + (write or 0) <= (tokens_in or 0)
@@ -167,4 +167,4 @@ def test_the_short_way_comes_to_what_the_long_one_does(
     reading: Reading,
     optional: bool,  # noqa: FBT001
 ) -> None:
-    assert settle(raw, reading, optional) == _settled(raw, reading, output_optional=optional)
+    assert consistent(raw, reading, optional) == _consistent(raw, reading, output_optional=optional)

@@ -19,10 +19,10 @@ import click
 from carbonspan.cli import _chart as chart, _output as output
 from carbonspan.core._hours import NS_PER_HOUR, hour_index, hour_start
 from carbonspan.core._options import Settings
-from carbonspan.estimate._estimator import live_grid, resolver_of
 from carbonspan.grid._resolver import STALE_HOURS
 from carbonspan.live._status import TIMEOUT_S
 from carbonspan.live.sources import BUNDLED, NAMES
+from carbonspan.runtime import live_grid, resolver_of
 from carbonspan.site import parse_region
 
 if TYPE_CHECKING:

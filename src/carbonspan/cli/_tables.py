@@ -41,7 +41,7 @@ def footprint_data(footprint: Footprint) -> dict[str, Any]:
         "emissions_g": plain(footprint.emissions_g),
         "operational_g": plain(footprint.operational_g),
         "embodied_g": plain(footprint.embodied_g),
-        "cache_savings_g": footprint.avoided_g,
+        "cache_savings_g": footprint.cache_savings_g,
         "energy_wh": plain(footprint.energy_wh),
         "energy_it_j": plain(footprint.energy.it_j),
         "water_ml": plain(footprint.water_ml),
@@ -82,8 +82,8 @@ def footprint_table(found: Footprint) -> RenderableType:
     figures.add_row("  embodied", *_span(found.embodied_g, "gCO2e"))
     figures.add_row("energy, facility", *_span(found.energy_wh, "Wh"))
     figures.add_row("water", *_span(found.water_ml, "mL"))
-    if found.avoided_g:
-        figures.add_row("saved by the cache", f"{digits(found.avoided_g)} gCO2e", "")
+    if found.cache_savings_g:
+        figures.add_row("saved by the cache", f"{digits(found.cache_savings_g)} gCO2e", "")
     energy, place, intensity = found.energy, found.site.place, found.intensity
     basis = Table.grid(padding=(0, 2))
     basis.add_row("model", f"{energy.model_id}, grade {energy.evidence} ({EVIDENCE[energy.evidence]}), {energy.method}")

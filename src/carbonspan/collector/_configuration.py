@@ -18,10 +18,10 @@ from carbonspan.collector import (
 )
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._regions import cloud_regions
-from carbonspan.estimate._estimator import live_grid, resolver_of
 from carbonspan.grid import _bundled as bundled
 from carbonspan.grid._resolver import STALE_HOURS
 from carbonspan.live.sources import BUNDLED
+from carbonspan.runtime import live_grid, resolver_of
 
 if TYPE_CHECKING:
     from carbonspan.collector import Request

@@ -7,7 +7,7 @@ Names of values that are kept while a span is worked on, here and in the neighbo
     in, out, read, written, think   tokens, nil where not reported
     m                               the model's entry: c (nine joules per token), t (texts), e (whether it encodes)
     p                               the place's: f (figures), t (texts), h (the hours' profile, where it has one)
-    low, j, high, avoided           joules at the server
+    low, j, high, saved             joules at the server
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from carbonspan.collector._ottl import INFINITE, exponential, kept, look_up, number, put, square_root
 from carbonspan.collector._places import FIGURES, alternative_zones, profile_ratios
 from carbonspan.core.values import J_PER_KWH
-from carbonspan.energy._tokens import CONTEXT_TOKENS
+from carbonspan.energy._coefficients import CONTEXT_TOKENS
 from carbonspan.estimate.footprint import EMBODIED_G_PER_KWH
 
 
@@ -53,8 +53,8 @@ def joules() -> list[str]:
         put(kept("low"), f"{n['lowin']} + {cached_low} * {n['cache']} + {out_low} * {n['out']}"),
         put(kept("j"), f"{fresh} * {n['wt']} + {cached} * {n['cache']} + {out} * {n['out']}"),
         put(kept("high"), f"{fresh_high} * {n['wt']} + {cached_high} * {n['cache']} + {out_high} * {n['out']}"),
-        put(kept("avoided"), f"({fresh} * {n['ctx']} - {cached}) * {n['cache']}"),
-        put(kept("avoided"), "0.0", f"{kept('avoided')} < 0.0"),
+        put(kept("saved"), f"({fresh} * {n['ctx']} - {cached}) * {n['cache']}"),
+        put(kept("saved"), "0.0", f"{kept('saved')} < 0.0"),
     ]
 
 

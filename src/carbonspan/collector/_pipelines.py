@@ -13,43 +13,43 @@ from typing import TYPE_CHECKING
 from carbonspan.collector._ottl import attribute, quoted, quoted_text, text
 from carbonspan.collector._statements import MEASURED, Group
 from carbonspan.counting._attribution import AGENT, FLAG
-from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD
-from carbonspan.telemetry._labels import MAX_CHARACTERS
-from carbonspan.telemetry._metric import HISTOGRAM
-from carbonspan.telemetry._metrics import (
-    AVOIDED,
+from carbonspan.telemetry._contract import (
+    CACHE_SAVINGS_TOTAL,
     COST,
     DURATION,
     EMBODIED,
-    EMISSIONS,
     ENERGY,
     HIGH,
+    HISTOGRAM,
     LABELS,
     LOW,
     METRICS,
+    REQUEST_EMISSIONS,
     SPANS,
     TOKEN_TYPES,
     TOKENS,
     WATER,
 )
+from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD
+from carbonspan.telemetry._labels import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from carbonspan.core._options import Settings
-    from carbonspan.telemetry._metric import Metric
+    from carbonspan.telemetry._contract import Metric
 
 _LABELS = (*(label for label, _ in LABELS), AGENT)
 _KEPT = ("provider", "model", "tier", "evidence", "region", "basis", "agent")
 """What `statements.MEASURED` holds for each of `_LABELS`, in their order."""
 
 _VALUES = {
-    EMISSIONS: "g",
+    REQUEST_EMISSIONS: "g",
     DURATION: "",
     ENERGY: "j",
     WATER: "l",
     EMBODIED: "embodied",
-    AVOIDED: "avoided",
+    CACHE_SAVINGS_TOTAL: "saved",
     LOW: "low",
     HIGH: "high",
     COST: "cost",

@@ -20,7 +20,7 @@ from carbonspan.core.values import J_PER_WH, Level
 from carbonspan.counting._attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
 from carbonspan.energy._tokens import TokenModel
 from carbonspan.estimate.footprint import ML_PER_L
-from carbonspan.telemetry._contract import ATTRIBUTES, AVOIDED, EMISSIONS, ROLE
+from carbonspan.telemetry._contract import ATTRIBUTES, CACHE_SAVINGS, EMISSIONS, ROLE
 
 if TYPE_CHECKING:
     from carbonspan.collector._models import Models
@@ -145,7 +145,7 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
 
 _COUNTS = ("in", "out", "read", "written", "think", "cache")
 _KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "has_counts", "provider", "requested", locations.METHOD)
-_JOULES = ("low", "j", "high", "avoided")
+_JOULES = ("low", "j", "high", "saved")
 _FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
 
 
@@ -182,7 +182,7 @@ def _written(level: Level, counted: str) -> list[str]:
     return [
         *steps,
         put(attribute(ROLE), cached, f"{kept('role')} == {cached}"),
-        put(attribute(AVOIDED), kept("grams"), f"{kept('role')} == {cached} and {counted}"),
+        put(attribute(CACHE_SAVINGS), kept("grams"), f"{kept('role')} == {cached} and {counted}"),
         put(attribute(ROLE), container, f"{kept('role')} == {container}"),
         put(attribute(ROLE), container, f"{kept('role')} == {text(usage.AUXILIARY)} and {kept('has_counts')} == true"),
     ]
@@ -200,7 +200,7 @@ def _measured(counted: str) -> list[str]:
         "j": f"{kept('wh')} * {number(J_PER_WH)}",
         "l": f"{footprints.figure('water')} * {kept('j')} / {number(ML_PER_L)}",
         "embodied": f"{footprints.figure('embodied')} * {kept('j')}",
-        "avoided": f"{kept('avoided')} * {footprints.figure('g')}",
+        "saved": f"{kept('saved')} * {footprints.figure('g')}",
         "fresh": f"{kept('in')} - {kept('cache')}",
         "read": kept("cache"),
         "think": kept("reasoned"),
@@ -215,7 +215,7 @@ def _measured(counted: str) -> list[str]:
         "basis": f'{kept("p")}["t"][4]',
     }
     both = ", ".join(f"{text(key)}: {value}" for key, value in (texts | figures).items())
-    few = ", ".join(f"{text(key)}: {value}" for key, value in (texts | {"avoided": kept("grams")}).items())
+    few = ", ".join(f"{text(key)}: {value}" for key, value in (texts | {"saved": kept("grams")}).items())
     unknown = f'{outcome} == {text(Outcome.ENRICHED)} and {kept("m")}["k"] == false'
     return [
         put(outcome, '""'),
@@ -230,7 +230,7 @@ def _measured(counted: str) -> list[str]:
         put(kept("reasoned"), kept("think"), f"{kept('think')} != nil"),
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
-        put(f'{target}["avoided"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
+        put(f'{target}["saved"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
         put(f'{target}["model"]', _LABEL, f"{target} != nil and IsString({_LABEL})"),
         put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_HAS_AGENT}"),
         put(f'{target}["outcome"]', outcome, f'{outcome} != ""'),
@@ -255,7 +255,7 @@ def _value(path: str) -> tuple[str, str]:
         "site.place.method": (kept(locations.METHOD), ""),
         "operational_central_g": (f"{footprints.figure('operational')} * {kept('j')}", ""),
         "embodied_central_g": (f"{footprints.figure('embodied')} * {kept('j')}", ""),
-        "avoided_g": (f"{kept('avoided')} * {footprints.figure('g')}", f"{kept('read')} != nil"),
+        "cache_savings_g": (f"{kept('saved')} * {footprints.figure('g')}", f"{kept('read')} != nil"),
         "energy_low_wh": (kept("wh_low"), ""),
         "energy_high_wh": (kept("wh_high"), ""),
         "water_central_ml": (f"{footprints.figure('water')} * {kept('j')}", ""),

@@ -7,15 +7,13 @@ from __future__ import annotations
 import os
 import weakref
 from types import MethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# In the order in which they came; a method goes with its object.
-_renewals: dict[Callable[[], Callable[[], None] | None], None] = {}
-
-_holds: list[tuple[Callable[[], None], Callable[[], None]]] = []
+# What returns a renewal, or None where it went with its object; in the order in which they came.
+_renewals: dict[object, Callable[[], Callable[[], None] | None]] = {}
 
 
 def renew_in_child(renewal: Callable[[], None]) -> None:
@@ -24,10 +22,25 @@ def renew_in_child(renewal: Callable[[], None]) -> None:
     It runs in the child before any other code of the application, and may neither raise nor wait. Where there is no
     fork (Windows), it is never called.
     """
-    if isinstance(renewal, MethodType):
-        _renewals[weakref.WeakMethod(renewal, lambda gone: _renewals.pop(gone, None))] = None
-    else:
-        _renewals[lambda: renewal] = None
+    if not isinstance(renewal, MethodType):
+        _renewals[renewal] = lambda: renewal
+        return
+    function, function_of = renewal.__func__, object()  # the latter only to know it by
+
+    # Not `weakref.WeakMethod`: what it calls back may find its module gone, when the interpreter ends.
+    def forget(_: object, renewals: dict[object, Any] = _renewals) -> None:
+        renewals.pop(function_of, None)
+
+    owner = weakref.ref(renewal.__self__, forget)
+
+    def found() -> Callable[[], None] | None:
+        living = owner()
+        return None if living is None else MethodType(function, living)
+
+    _renewals[function_of] = found
+
+
+_holds: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
 
 def hold_over_fork(take: Callable[[], None], give_back: Callable[[], None]) -> None:
@@ -50,7 +63,7 @@ def _give_back_all() -> None:
 
 def _renew_all() -> None:
     _give_back_all()
-    for found in tuple(_renewals):
+    for found in tuple(_renewals.values()):
         renewal = found()
         if renewal is not None:
             renewal()

@@ -12,16 +12,12 @@ import json
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from carbonspan.energy._registry import default_registry
-from carbonspan.site import parse_region
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from carbonspan.core.values import Basis, Level
-    from carbonspan.energy import EnergyModel
 
 
 def enum(kind: type[Level | Basis]) -> Callable[[Any], Any]:
@@ -52,14 +48,6 @@ def text(value: Any) -> str:
     return value.strip()
 
 
-def region(value: Any) -> str:
-    """Return a region's spelling, if it is one."""
-    name = text(value)
-    if name:
-        parse_region(name)
-    return name
-
-
 def texts(value: Any) -> tuple[str, ...]:
     """Return texts: a list, or one text with commas."""
     if isinstance(value, str):
@@ -79,16 +67,14 @@ def cohorts(value: Any) -> tuple[str, ...]:
 
 
 def pairs(value: Any) -> dict[str, str]:
-    """Return name to region: a mapping, or name=region pairs with commas."""
+    """Return name to name: a mapping, or name=value pairs with commas."""
     if isinstance(value, str):
         items = [item.split("=", 1) for item in value.split(",") if item.strip()]
         if any(len(item) != 2 for item in items):  # noqa: PLR2004 - a name and a value
             raise ValueError
-        value = {name.strip(): region.strip() for name, region in items}
+        value = {name.strip(): named.strip() for name, named in items}
     if not hasattr(value, "items") or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
         raise ValueError
-    for spelling in value.values():
-        parse_region(spelling)
     return dict(value)
 
 
@@ -115,13 +101,10 @@ def models(value: Any) -> dict[str, dict[str, Any]]:
         value = json.loads(Path(value).read_text(encoding="utf-8")) if str(value) else {}
     if not hasattr(value, "items") or not all(isinstance(k, str) and hasattr(v, "items") for k, v in value.items()):
         raise ValueError
-    known = {name: dict(spec) for name, spec in value.items()}
-    if known:
-        default_registry().with_models(known)
-    return known
+    return {name: dict(spec) for name, spec in value.items()}
 
 
-def energy(value: Any) -> str | EnergyModel:
+def energy(value: Any) -> Any:
     """Return an energy model or the name of one."""
     if isinstance(value, str) and value.strip().lower() in {"carbonspan", "ecologits"}:
         name = value.strip().lower()
@@ -129,7 +112,7 @@ def energy(value: Any) -> str | EnergyModel:
             raise ValueError("the package is not installed: pip install 'carbonspan[ecologits]'")
         return name
     if callable(getattr(value, "estimate", None)):
-        return cast("EnergyModel", value)
+        return value
     raise ValueError
 
 

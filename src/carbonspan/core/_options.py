@@ -12,44 +12,34 @@ import difflib
 import functools
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan.core import _option_values as option_values
+from carbonspan.core import _option_values as values
 from carbonspan.core.values import Basis, Level
-from carbonspan.live._selection import parse_source_options, parse_sources
-from carbonspan.live.sources import BUNDLED, NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from carbonspan.energy import EnergyModel
-    from carbonspan.grid import GridSource
+    from collections.abc import Callable, Mapping
 
 _log = logging.getLogger("carbonspan")
 
 ENVIRONMENT_PREFIX = "CARBONSPAN_"
 
 
-class Options(TypedDict, total=False):
-    """The keywords that `CarbonSpanProcessor` and `estimate` take; see `OPTIONS` for what each does."""
+BUNDLED = "bundled"
+"""The name of the tables that ship: always the last resort, so it may be left out."""
 
-    attributes: str | Level
-    basis: str | Basis
-    basis_strict: bool
-    grid: str | GridSource | Path | Callable[..., Any] | Sequence[str | GridSource | Path | Callable[..., Any]]
-    grid_options: Mapping[str, Mapping[str, Any]] | str
-    grid_cache: bool | str | Path
-    region: str
-    regions: Mapping[str, str]
-    self_hosted: str | list[str] | tuple[str, ...]
-    pue: float
-    energy: str | EnergyModel
-    models: Mapping[str, Mapping[str, Any]] | str | Path
-    metrics: bool
-    cohorts: str | list[str] | tuple[str, ...]
-    flags: str | list[str] | tuple[str, ...]
-    counted_elsewhere: str | list[str] | tuple[str, ...]
+_checks: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {}
+
+
+def register(option: str, check: Callable[[Any], Any], *, names: tuple[str, ...] = ()) -> None:
+    """Have an option's value checked by the room that knows: this table imports none.
+
+    Args:
+        option: Its name.
+        check: Returns the value from a Python value or the text of an environment variable; raises `ValueError`.
+        names: What stands for `{names}` in what the table says is allowed.
+    """
+    _checks[option] = (check, names)
 
 
 class Option(NamedTuple):
@@ -57,44 +47,57 @@ class Option(NamedTuple):
 
     name: str
     default: Any
-    parse: Callable[[Any], Any]  # from a Python value or the text of an environment variable; raises ValueError
-    allowed: str
+    check: Callable[[Any], Any] | None  # returns the value, raises ValueError; None: see `register`
+    text: str  # what is allowed
     meaning: str
     secret: bool = False  # its value is never shown: it may hold a key
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, for people."""
+        return self.text.replace("{names}", ", ".join(_checks[self.name][1])) if self.name in _checks else self.text
 
     @property
     def environment(self) -> str:
         """Name of the environment variable."""
         return ENVIRONMENT_PREFIX + self.name.upper()
 
+    def parse(self, value: Any) -> Any:
+        """Return the option's value from a Python value or the text of an environment variable.
+
+        Raises:
+            ValueError: the value is wrong; with a message where more can be said than `allowed` does.
+        """
+        return (self.check or _checks[self.name][0])(value)
+
 
 OPTIONS: tuple[Option, ...] = (
     Option(
         "attributes",
         Level.STANDARD,
-        option_values.enum(Level),
+        values.enum(Level),
         "minimal, standard, full",
         "How much is written on each inference span.",
     ),
     Option(
         "basis",
         Basis.LIFE_CYCLE,
-        option_values.enum(Basis),
+        values.enum(Basis),
         "life-cycle, direct, marginal",
         "The grid intensity preferred. What was used is on every span (`carbon.intensity.basis`).",
     ),
     Option(
         "basis_strict",
         False,  # noqa: FBT003 - the value of a row, not an argument
-        option_values.boolean,
+        values.boolean,
         "true, false",
         "Refuse intensities of another basis: such spans are counted as `no_intensity` and left alone.",
     ),
     Option(
         "grid",
         (BUNDLED,),
-        parse_sources,
-        f"bundled; names in order of preference ({', '.join(NAMES)}), such as uk,electricity_maps,bundled; "
+        None,
+        "bundled; names in order of preference ({names}), such as uk,electricity_maps,bundled; "
         "in code also the path of a file, a function, a GridSource",
         "Live sources of hourly intensity. Without one there is no network: the bundled tables answer. "
         "They are the last resort of any list.",
@@ -102,7 +105,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid_options",
         {},
-        parse_source_options,
+        None,
         'a mapping of source name to its options, such as {"electricity_maps": {"token": "..."}}; '
         "in the environment as JSON",
         "Options of the live sources (docs/how-to/grid.md). Keys are better kept in each source's own variable.",
@@ -111,49 +114,49 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "grid_cache",
         True,  # noqa: FBT003 - the value of a row, not an argument
-        option_values.grid_cache,
+        values.grid_cache,
         "true (a file in the user's cache directory), false (memory only), or the path of a file",
         "Where the processes of a host share the hours that live sources delivered, so that one of them asks for all.",
     ),
     Option(
         "region",
         "",
-        option_values.region,
+        None,
         "a cloud region (aws:eu-west-1), a grid zone (zone:GB), a country or a geography (EU)",
         "Where models run if a span does not say. Replaces the assumption about each provider.",
     ),
     Option(
         "regions",
         {},
-        option_values.pairs,
+        None,
         "provider=region or model=region pairs, such as openai=azure:swedencentral,claude-*=aws:us-east-1",
         "Where a provider's or a model's inferences run, for certain: wins over what the span says.",
     ),
     Option(
         "self_hosted",
         (),
-        option_values.texts,
+        values.texts,
         "names of providers and hosts, such as openai,*.llm.example.org",
         "What runs on the machines the telemetry comes from, so that the resource's `cloud.region` is its region.",
     ),
     Option(
         "pue",
         None,
-        option_values.pue,
-        f"a number from 1 to {option_values.PUE_MAX:g}",
+        values.pue,
+        f"a number from 1 to {values.PUE_MAX:g}",
         "Power usage effectiveness of the sites, where it is known better than the tables do.",
     ),
     Option(
         "energy",
         "carbonspan",
-        option_values.energy,
+        values.energy,
         "carbonspan, ecologits (needs the extra `ecologits`), or in code any EnergyModel",
         "The model that turns tokens into joules.",
     ),
     Option(
         "models",
         {},
-        option_values.models,
+        None,
         'a mapping of model name to figures, such as {"my-llama": {"active_b": 8, "total_b": 8}}; '
         "in the environment as JSON or the path of a JSON file",
         "Your own models, by parameters or by measured joules per token. They win over the registry.",
@@ -161,14 +164,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "metrics",
         True,  # noqa: FBT003 - the value of a row, not an argument
-        option_values.boolean,
+        values.boolean,
         "true, false",
         "Whether metrics go to the application's meter provider (docs/reference/metrics.md).",
     ),
     Option(
         "cohorts",
         (),
-        option_values.cohorts,
+        values.cohorts,
         "names of span attributes, such as user.cohort,customer.tier,app.feature",
         "Attributes that an inference inherits from the nearest span above it that has them, or from baggage; and that "
         "become labels of the metrics, at most 100 values of each, then `other`.",
@@ -176,14 +179,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "flags",
         (),
-        option_values.texts,
+        values.texts,
         "keys of feature flags, such as new-agent,model-choice",
         "Feature flags that become labels of the metrics (`carbon.flag.<key>`). On spans every flag is written.",
     ),
     Option(
         "counted_elsewhere",
         (),
-        option_values.texts,
+        values.texts,
         "names of providers and hosts, such as litellm.internal,*.gateway.example.org",
         "Whose calls another process counts, a gateway with carbonspan of its own: here they are duplicates.",
     ),
@@ -206,7 +209,7 @@ class Settings:
     regions: Mapping[str, str]
     self_hosted: tuple[str, ...]
     pue: float | None
-    energy: str | EnergyModel
+    energy: Any  # a name, or an EnergyModel
     models: Mapping[str, Mapping[str, Any]]
     metrics: bool
     cohorts: tuple[str, ...]
@@ -227,12 +230,12 @@ class Settings:
                 hint = f"; did you mean {near[0]!r}?" if near else "."
                 raise ValueError(f"unknown option {name!r}{hint} Allowed: {', '.join(_BY_NAME)}")
         for name, nearest in unknown_variables(environ).items():
-            warn_once(f"carbonspan: {name} is no option{f'; did you mean {nearest}?' if nearest else ''}")
-        values: dict[str, Any] = {}
+            warn_once(f"carbonspan: {name} is not a known option{f'; did you mean {nearest}?' if nearest else ''}")
+        found: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for option in OPTIONS:
-            values[option.name], origins[option.name] = _resolve(option, keywords.get(option.name), environ)
-        return cls(**values, origins=origins)
+            found[option.name], origins[option.name] = _resolve(option, keywords.get(option.name), environ)
+        return cls(**found, origins=origins)
 
 
 SHOWN_CHARACTERS = 200  # of a wrong value: enough to recognise it, and no log is flooded

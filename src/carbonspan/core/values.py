@@ -157,14 +157,16 @@ Counts: TypeAlias = "tuple[int | None, int | None, int | None, int | None, int |
 reasoning; and the problem. The order is that of `Usage`. A plain tuple: it lives for a microsecond."""
 
 Joules: TypeAlias = "tuple[float, float, float, float]"
-"""IT-level energy as it is worked out: low, central and high bound, and what the cached input avoided."""
+"""IT-level energy as it is worked out: low, central and high bound, and what reading cached input saved."""
 
 
 class Energy(NamedTuple):
     """IT-level (server) energy of one inference, before PUE."""
 
     it_j: Range
-    avoided_it_j: float  # central: what the cached input would have cost if computed afresh, less what it did cost
+    cache_savings_it_j: (
+        float  # central: what the cached input would have cost if computed afresh, less what it did cost
+    )
     model_id: str  # the registry entry that was used
     model_known: bool  # False where a class default stood in for an unknown model
     tier: str  # nano, small, medium, large, frontier, ultra, reasoning, embedding

@@ -1,177 +1,192 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the spans of a process hang together: which was current when another started, and what is kept of each.
-
-What is kept hangs on the SDK's own span objects, so that it lives as long as they do and no longer: spans that never
-end leave nothing behind. What is private of a span is touched here and in `telemetry.writeback` alone.
-"""
+"""What counting needs of a span and of those above it, and what is kept of a span below which usage was reported."""
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any
-
-from opentelemetry.context import get_current
-from opentelemetry.trace import get_current_span
-
-from carbonspan.counting._sums import ExactSum
+import math
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import ReadableSpan, Span
-
-# The names under which it hangs there.
-_CONTEXT, _NODE, _HOPS = "_carbonspan_context", "_carbonspan_node", "_carbonspan_hops"
-_COUNTED, _DEPTH = "_carbonspan_counted", "_carbonspan_depth"
+    from carbonspan.estimate._plan import Figures
 
 MAX_DEPTH = 64
 """Ancestors looked at. Deeper traces are broken ones (a loop that starts each step below the last)."""
-MAX_ENDED = 16
-"""Ancestors in a row that had ended when their child started; beyond, a span forgets where it came from. Without this a
-program that starts each step below the one before would keep every span it ever made."""
 
-_DEEPEST = 1024
-"""Spans in a row, each begun below the one before; beyond, a span forgets where it came from. The same with spans that
-overlap: a task that starts the next one and then ends never has an ancestor in a row that had ended."""
+# Reports kept as they came before they are drawn together: most tasks hold fewer inferences.
+_MOST = 64
 
 
-class Node:
-    """What is kept of a span below which usage was reported."""
+class SpanNode(Protocol):
+    """A span as counting sees it: one that lives in this process, or one that an exporter was given."""
 
-    __slots__ = ("covered", "emissions_g", "energy_wh", "flags", "inferences")
+    counted_as: str
+    """"answer" or "encoding" where the span itself was counted, else ""."""
 
-    def __init__(self) -> None:
-        self.covered: set[str] = set()  # the kinds of inference that were reported
-        self.inferences = 0  # counted, at the span or below it, before it ended
-        self.emissions_g = ExactSum()
-        self.energy_wh = ExactSum()
-        self.flags: dict[str, str] = {}
+    @property
+    def totals(self) -> Totals:
+        """What was reported at it and below it."""
+        ...
 
-    def add(self, emissions_g: float, energy_wh: float) -> None:
-        """Add one inference that was counted."""
-        self.inferences += 1
-        self.emissions_g.add(emissions_g)
-        self.energy_wh.add(energy_wh)
+    @property
+    def end_ns(self) -> int | None:
+        """Its end; `None` while it lives."""
+        ...
 
-    def take(self, other: Node) -> None:
-        """Take over what was found out of a span below."""
-        self.covered |= other.covered
-        self.inferences += other.inferences
-        self.emissions_g.take(other.emissions_g)
-        self.energy_wh.take(other.energy_wh)
-        self.flags.update(other.flags)
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Its attributes now."""
+        ...
 
+    @property
+    def events(self) -> Sequence[Any]:
+        """Its events now."""
+        ...
 
-# Spans by id, for SDKs whose `on_end` is given a copy of the span that started (below 1.40).
-_by_id: weakref.WeakValueDictionary[int, Span] = weakref.WeakValueDictionary()
-
-
-def started(span: Any, parent_context: Context | None, *, copies: bool) -> None:
-    """Remember the context a span starts in: its parent as an object, and the baggage. Called for every span.
-
-    Args:
-        span: The span that starts.
-        parent_context: The context given for it; the current one where none is.
-        copies: Whether the SDK hands out copies when it ends.
-    """
-    context = get_current() if parent_context is None else parent_context
-    if not context:  # a root, and nothing carried: nothing above it to keep
-        span._carbonspan_context = context  # noqa: SLF001 - ours
-        if copies:
-            _by_id[span.context.span_id] = span
-        return
-    parent = get_current_span(context)
-    if getattr(parent, "_end_time", None) is not None:
-        hops = getattr(parent, _HOPS, 0) + 1
-        if hops > MAX_ENDED:
-            return
-        span._carbonspan_hops = hops  # noqa: SLF001 - ours
-    depth = getattr(parent, _DEPTH, 0) + 1
-    if depth % MAX_DEPTH == 0 and not _let_go(parent, depth):
-        return
-    span._carbonspan_depth = depth  # noqa: SLF001 - ours
-    span._carbonspan_context = context  # noqa: SLF001 - ours
-    if copies:
-        _by_id[span.context.span_id] = span
+    @property
+    def baggage(self) -> Mapping[str, object]:
+        """The baggage it started with."""
+        ...
 
 
-def _let_go(parent: Any, depth: int) -> bool:
-    """Let a span that has ended, far above one that starts, go of its own ancestors; return whether to go on below it.
-
-    None that starts here looks that far. Where all are still live, as in a deep recursion, they are kept.
-    """
-    farthest = (parent, *ancestors(parent))[-1]
-    if getattr(farthest, "_end_time", None) is not None:
-        farthest._carbonspan_context = None  # noqa: SLF001 - ours
-    return depth < _DEEPEST
-
-
-def live(span: ReadableSpan) -> Any:
-    """Return the object that `started` was given for a span that ends."""
-    if hasattr(span, _CONTEXT) or not _by_id:
-        return span
-    return _by_id.get(span.context.span_id, span) if span.context else span
-
-
-def context_of(span: Any) -> Context | None:
-    """Return the context a span started in, `None` where it is not known."""
-    return getattr(span, _CONTEXT, None)
-
-
-def ancestors(span: Any) -> Iterator[Any]:
-    """Yield the spans above one, nearest first, as far as they are of this process and known."""
-    for _ in range(MAX_DEPTH):
-        context = getattr(span, _CONTEXT, None)
-        if not context:
-            return
-        span = get_current_span(context)
-        if not hasattr(span, "_readable_span"):  # not recording, of another process, or none
-            return
-        yield span
-
-
-def alone(span: Any) -> bool:
-    """Return whether a span started below nothing, with no baggage, has no events, and nothing reported below it."""
-    try:
-        return not span._carbonspan_context and not span._events and not hasattr(span, _NODE)  # noqa: SLF001 - ours
-    except AttributeError:  # where it came from is not known
-        return False
-
-
-def above_of(span: ReadableSpan) -> tuple[Any, tuple[Any, ...]]:
-    """Return the object a span was when it started, and those above it, nearest first."""
-    origin = live(span)
-    return origin, tuple(ancestors(origin))
-
-
-def node_of(span: Any) -> Node | None:
-    """Return what is kept of a span, `None` where nothing is."""
-    return getattr(span, _NODE, None)
-
-
-def make_node(span: Any) -> Node:
-    """Return what is kept of a span, made where nothing was."""
-    node: Node | None = getattr(span, _NODE, None)
-    if node is None:
-        node = span._carbonspan_node = Node()  # noqa: SLF001 - ours
-    return node
-
-
-def is_of_call(span: Any, kind: str, start_ns: int) -> bool:
-    """Return whether a span was itself counted, as `kind` or ("") as any, for a call that something below it reports.
+def was_counted(node: SpanNode, encodes: bool | None, start_ns: int) -> bool:  # noqa: FBT001 - once for each ancestor
+    """Return whether a span was itself counted for a call that something below it reports.
 
     What starts there after it has ended is none of it.
+
+    Args:
+        node: The span.
+        encodes: Whether the call encodes its input; `None` for either.
+        start_ns: When what is below it started.
     """
-    counted = getattr(span, _COUNTED, "")
+    counted_as = node.counted_as
     return (
-        bool(counted)
-        and (not kind or counted == kind)
-        and start_ns < (getattr(span, "_end_time", None) or start_ns + 1)
+        bool(counted_as)
+        and (encodes is None or counted_as == ("encoding" if encodes else "answer"))
+        and (node.end_ns is None or start_ns < node.end_ns)
     )
 
 
-def count_as(span: Any, kind: str) -> None:
-    """Keep what a span was itself counted as."""
-    span._carbonspan_counted = kind  # noqa: SLF001 - ours
+class _Uncounted(NamedTuple):
+    """Usage that was reported and is not counted here: a duplicate, a cache's answer, a gateway's call."""
+
+    encodes: bool
+
+
+class _Sum(NamedTuple):
+    """Reports drawn together: how many inferences, and their grams and watt-hours as numbers that do not overlap."""
+
+    answers: bool
+    encodings: bool
+    inferences: int
+    emissions_g: tuple[float, ...]
+    energy_wh: tuple[float, ...]
+
+
+_ANSWER, _ENCODING = _Uncounted(encodes=False), _Uncounted(encodes=True)
+
+
+class Totals:
+    """What was reported at a span and below it: exact sums, whatever the order, in bounded space and without a lock.
+
+    Each report is appended; beyond some tens of them the first are replaced by their sum, in one operation on the list
+    which no other thread can come between.
+    """
+
+    __slots__ = ("_reports", "_summing", "flags")
+
+    def __init__(self) -> None:
+        self._reports: list[Figures | _Uncounted | _Sum] = []
+        self._summing: threading.Lock | None = None  # never waited for
+        self.flags: dict[str, str] = {}
+
+    def add(self, figures: Figures) -> None:
+        """Add one inference that was counted."""
+        self._reports.append(figures)
+        if len(self._reports) > _MOST:
+            self._draw_together()
+
+    def cover(self, *, encodes: bool) -> None:
+        """Note that usage was reported that is not counted here."""
+        self._reports.append(_ENCODING if encodes else _ANSWER)
+        if len(self._reports) > _MOST:
+            self._draw_together()
+
+    def take(self, other: Totals) -> None:
+        """Take over what was found out of a span below."""
+        for report in tuple(other._reports):
+            self._reports.append(report)
+            if len(self._reports) > _MOST:
+                self._draw_together()
+        self.flags.update(other.flags)
+
+    def __len__(self) -> int:
+        return len(self._reports)
+
+    def covers(self, *, encodes: bool | None = None) -> bool:
+        """Return whether usage of this sort (`None`: of either) was reported."""
+        if not self._reports:
+            return False
+        found = _summed(tuple(self._reports))
+        return (found.encodings if encodes else found.answers) if encodes is not None else True
+
+    def sum(self) -> tuple[int, float, float]:
+        """Return inferences, grams (central) and watt-hours (central): each sum rounded once."""
+        found = _summed(tuple(self._reports))
+        return found.inferences, math.fsum(found.emissions_g), math.fsum(found.energy_wh)
+
+    def _draw_together(self) -> None:
+        if self._summing is None:
+            self._summing = threading.Lock()
+        if not self._summing.acquire(blocking=False):
+            return  # another thread is at it, or a signal handler interrupts the one that is
+        try:
+            first = tuple(self._reports[:_MOST])
+            self._reports[: len(first)] = [_summed(first)]
+        finally:
+            self._summing.release()
+
+
+def _summed(reports: Sequence[Figures | _Uncounted | _Sum]) -> _Sum:
+    answers = encodings = False
+    inferences = 0
+    grams: list[float] = []
+    watt_hours: list[float] = []
+    for report in reports:
+        if isinstance(report, _Sum):
+            answers, encodings = answers or report.answers, encodings or report.encodings
+            inferences += report.inferences
+            grams += report.emissions_g
+            watt_hours += report.energy_wh
+            continue
+        encodes = report.encodes if isinstance(report, _Uncounted) else report.plan.encodes
+        answers, encodings = answers or not encodes, encodings or encodes
+        if not isinstance(report, _Uncounted):
+            inferences += 1
+            grams.append(report.emissions_central_g)
+            watt_hours.append(report.energy_central_wh)
+    return _Sum(answers, encodings, inferences, _without_overlap(grams), _without_overlap(watt_hours))
+
+
+def _without_overlap(values: Sequence[float]) -> tuple[float, ...]:
+    """Return a few numbers with the same exact sum.
+
+    Source: Shewchuk, Adaptive Precision Floating-Point Arithmetic and Fast Robust Geometric Predicates, 1997,
+    https://doi.org/10.1007/PL00009321.
+    """
+    partials: list[float] = []
+    for value in values:
+        high = value
+        kept = []
+        for partial in partials:
+            large, small = (high, partial) if abs(high) >= abs(partial) else (partial, high)
+            high = large + small
+            low = small - (high - large)
+            if low:
+                kept.append(low)
+        kept.append(high)
+        partials = kept
+    return tuple(partials)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry import baggage
-
-from carbonspan.counting import _ancestry as lineage
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from carbonspan.counting._ancestry import SpanNode
 
 
 FLAG = "carbon.flag."
@@ -92,20 +90,25 @@ class Attributor:
         """The names of the metric labels."""
         return (AGENT, *(FLAG + key for key in self._flags), *self._cohorts)
 
-    def of(self, span: Any, attributes: Mapping[str, Any], above: Sequence[Any]) -> Attribution:
+    def of(
+        self,
+        attributes: Mapping[str, Any],
+        events: Sequence[Any],
+        carried: Mapping[str, object],
+        above: Sequence[SpanNode],
+    ) -> Attribution:
         """Return what an inference inherits.
 
         Args:
-            span: Its span, as it was when it started.
-            attributes: The span's own attributes.
-            above: Its ancestors, nearest first.
+            attributes: Its span's own attributes.
+            events: Its span's own events.
+            carried: The baggage its span started with.
+            above: The span's ancestors, nearest first.
         """
-        context = lineage.context_of(span)
-        carried = baggage.get_all(context) if context else {}
-        if not above and not carried and not getattr(span, "_events", None) and attributes.keys().isdisjoint(TELLING):
+        if not above and not carried and not events and attributes.keys().isdisjoint(TELLING):
             return NOTHING  # alone: nothing to inherit
-        held = [_attributes(ancestor) for ancestor in above]
-        flags = self._flags_of((span, *above), (attributes, *held), carried)
+        held = [ancestor.attributes for ancestor in above]
+        flags = self._flags_of(((attributes, events), *zip(held, (one.events for one in above), strict=True)), carried)
         cohorts: dict[str, Any] = {}
         for name in self._cohorts:
             if name not in attributes:
@@ -116,12 +119,13 @@ class Attributor:
         return Attribution(flags, cohorts, agent) if flags or cohorts or agent else NOTHING
 
     def _flags_of(
-        self, spans: Sequence[Any], held: Sequence[Mapping[str, Any]], carried: Mapping[str, object]
+        self, spans: Sequence[tuple[Mapping[str, Any], Sequence[Any]]], carried: Mapping[str, object]
     ) -> dict[str, str]:
         found: dict[str, str] = {}
-        for span, attributes in zip(spans, held, strict=True):
-            for key, variant in _evaluated(span, attributes).items():
-                found.setdefault(key, variant)
+        for attributes, events in spans:
+            if events or FLAG_KEY in attributes:
+                for key, variant in _evaluated(events, attributes).items():
+                    found.setdefault(key, variant)
         for name, value in carried.items():
             key = name.removeprefix(_BAGGAGE_PREFIX) if name.startswith(_BAGGAGE_PREFIX) else ""
             key = key or (name if name in self._flags else "")
@@ -131,11 +135,6 @@ class Attributor:
             named = {key: found[key] for key in self._flags if key in found}
             found = dict(list({**named, **found}.items())[: max(MAX_FLAGS, len(named))])
         return found
-
-
-def _attributes(span: Any) -> Mapping[str, Any]:
-    held = getattr(span, "_attributes", None)
-    return getattr(held, "_dict", held) or {}
 
 
 def _inherited(name: str, held: Sequence[Mapping[str, Any]], carried: Mapping[str, object]) -> Any:
@@ -155,11 +154,10 @@ def _agent(attributes: Mapping[str, Any]) -> str:
     return ""
 
 
-def _evaluated(span: Any, attributes: Mapping[str, Any]) -> dict[str, str]:
+def _evaluated(events: Sequence[Any], attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return the flags that were evaluated on a span; of one that was evaluated twice, the last."""
     found: dict[str, str] = {}
-    events = getattr(span, "_events", None)
-    for event in tuple(events) if events else ():
+    for event in tuple(events):
         if event.name in FLAG_EVENTS:
             _note(found, event.attributes or {})
     if FLAG_KEY in attributes:

@@ -183,7 +183,7 @@ def _call(attributes: Mapping[str, Any]) -> Call:
             reasoning_tokens=number("gen_ai.usage.reasoning.output_tokens"),
             energy_wh=bounds("carbon.energy", "wh"),
             emissions_g=bounds("carbon.emissions", "grams"),
-            cache_savings_g=number("carbon.emissions.avoided_grams"),
+            cache_savings_g=number("carbon.emissions.cache_savings_grams"),
             water_ml=number("carbon.water.ml"),
         ),
         region=str(attributes.get("carbon.region.name", "")),

@@ -93,7 +93,7 @@ class EcoLogitsModel:
         undisclosed = any(warning.code == "model-arch-not-released" for warning in impacts.warnings or ())
         return Energy(
             it_j=Range(low_j, (low_j + high_j) / 2.0, high_j),
-            avoided_it_j=0.0,
+            cache_savings_it_j=0.0,
             model_id=model,
             model_known=True,
             tier=self._fallback.registry.resolve(model).tier,

@@ -64,8 +64,10 @@ class CheckedModel:
             raise ValueError(
                 f"the energy model's it_j is {energy.it_j!r}; allowed: 0 <= low <= central <= high, finite"
             )
-        if not 0.0 <= energy.avoided_it_j < math.inf:
-            raise ValueError(f"the energy model's avoided_it_j is {energy.avoided_it_j!r}; allowed: 0 or more, finite")
+        if not 0.0 <= energy.cache_savings_it_j < math.inf:
+            raise ValueError(
+                f"the energy model's cache_savings_it_j is {energy.cache_savings_it_j!r}; allowed: 0 or more, finite"
+            )
         for name in ("model_id", "tier", "evidence", "method"):
             if not isinstance(getattr(energy, name), str):
                 raise ValueError(f"the energy model's {name} is {getattr(energy, name)!r}; allowed: a string")

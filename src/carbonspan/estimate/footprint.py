@@ -14,14 +14,15 @@ log space (`values.product`): a guess about where an inference ran widens its re
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core.values import (
     J_PER_KWH,
     J_PER_WH,
     NO_LOGARITHM,
-    ZERO,
     Range,
     independent_sum,
     log_widths,
@@ -30,7 +31,7 @@ from carbonspan.core.values import (
 )
 
 if TYPE_CHECKING:
-    from carbonspan.core.values import Counts, Energy, Intensity, Joules, Site, Usage
+    from carbonspan.core.values import Energy, Intensity, Site, Usage
 
 # Embodied carbon of the serving hardware per kWh of IT energy, gCO2e. Central: an HGX H100 baseboard of 1,312 kgCO2e
 # (NVIDIA, "Product Carbon Footprint summary for HGX H100", 2025, cradle to gate) in a server of 5,700 kgCO2e without
@@ -107,132 +108,61 @@ def rates(site: Site, intensity: Intensity) -> Rates:
     )
 
 
-class Shared(NamedTuple):
-    """What the footprints of one model, asked in one way at one site in one hour, have in common."""
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What one inference emitted, with bounds, and everything the figures stand on. All of it is estimated."""
 
-    usage: Usage  # its texts; the counts are each footprint's own
-    energy: Energy  # its texts; the joules are each footprint's own
+    usage: Usage
+    """What was consumed, tokens."""
+    energy: Energy
+    """Energy at the server, joules, and how it is known."""
     site: Site
+    """Where it ran, with PUE and WUE."""
     intensity: Intensity
-    rates: Rates
-
-
-class Footprint(NamedTuple):
-    """What one inference emitted, with everything the number stands on.
-
-    The fields are what every span is written, and counted, from: flat, since making a record of records for each would
-    cost more than the arithmetic. `usage`, `energy` and the ranges are put together when asked for.
-    """
-
-    shared: Shared
-    input_tokens: int | None
-    output_tokens: int | None
-    cached_input_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    response_id: str
-    it_low_j: float
-    it_central_j: float
-    it_high_j: float
-    avoided_it_j: float
-    emissions_low_g: float
-    emissions_central_g: float
-    emissions_high_g: float
-    energy_low_wh: float
-    energy_central_wh: float
-    energy_high_wh: float
-    operational_central_g: float
-    embodied_central_g: float
-    water_central_ml: float
-    avoided_g: float | None
+    """Carbon intensity of the electricity there, gCO2e/kWh, and how it is known."""
+    emissions_g: Range
+    """Operational and embodied CO2e, grams."""
+    operational_g: Range
+    """CO2e of the electricity, grams."""
+    embodied_g: Range
+    """This inference's share of making the hardware, grams of CO2e."""
+    energy_wh: Range
+    """Energy at the facility, IT x PUE, watt-hours."""
+    water_ml: Range
+    """On-site and off-site water, millilitres."""
+    water_onsite_ml: Range
+    """Water evaporated at the facility, millilitres."""
+    water_offsite_ml: Range
+    """Water consumed in generating the electricity, millilitres."""
+    cache_savings_g: float | None
     """CO2e not emitted thanks to cached input, grams, central; `None` where the cached share is not known.
 
     What the cached tokens would have emitted if computed afresh, less what reading them from the cache did emit."""
-
-    @property
-    def usage(self) -> Usage:
-        """What was consumed, tokens."""
-        return self.shared.usage._replace(
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            cached_input_tokens=self.cached_input_tokens,
-            cache_write_tokens=self.cache_write_tokens,
-            reasoning_tokens=self.reasoning_tokens,
-            response_id=self.response_id,
-        )
-
-    @property
-    def energy(self) -> Energy:
-        """Energy at the server, joules."""
-        return self.shared.energy._replace(
-            it_j=Range(self.it_low_j, self.it_central_j, self.it_high_j), avoided_it_j=self.avoided_it_j
-        )
-
-    @property
-    def site(self) -> Site:
-        """Where, with PUE and WUE."""
-        return self.shared.site
-
-    @property
-    def intensity(self) -> Intensity:
-        """The grid at that place and hour."""
-        return self.shared.intensity
-
-    @property
-    def emissions_g(self) -> Range:
-        """Operational and embodied CO2e, grams."""
-        return Range(self.emissions_low_g, self.emissions_central_g, self.emissions_high_g)
-
-    @property
-    def energy_wh(self) -> Range:
-        """Energy at the facility, IT x PUE, watt-hours."""
-        return Range(self.energy_low_wh, self.energy_central_wh, self.energy_high_wh)
 
     @property
     def energy_j(self) -> Range:
         """Energy at the facility in joules."""
         return self.energy_wh.scaled(J_PER_WH)
 
-    @property
-    def operational_g(self) -> Range:
-        """CO2e of the electricity, grams."""
-        return self._times(self.shared.rates.operational_g)
-
-    @property
-    def embodied_g(self) -> Range:
-        """This inference's share of making the hardware, grams of CO2e."""
-        return self._times(self.shared.rates.embodied_g)
-
-    @property
-    def water_onsite_ml(self) -> Range:
-        """Water evaporated at the facility, millilitres."""
-        return self._times(self.shared.rates.water_onsite_ml)
-
-    @property
-    def water_offsite_ml(self) -> Range:
-        """Water consumed in generating the electricity, millilitres."""
-        return self._times(self.shared.rates.water_offsite_ml)
-
-    @property
-    def water_ml(self) -> Range:
-        """On-site and off-site water, millilitres."""
-        return self._times(self.shared.rates.water_ml)
-
-    def _times(self, per_j: Rate) -> Range:
-        return per_j.times(rate(Range(self.it_low_j, self.it_central_j, self.it_high_j)))
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data that `json.dumps` takes: units in the names, ranges as low, central, high."""
+        plain: dict[str, Any] = _plain(self)
+        return plain
 
 
-_NO_COUNTS: dict[str, Any] = {
-    "input_tokens": None,
-    "output_tokens": None,
-    "cached_input_tokens": None,
-    "cache_write_tokens": None,
-    "reasoning_tokens": None,
-    "response_id": "",
-}
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return {name: _plain(field) for name, field in zip(value._fields, value, strict=True)}  # type: ignore[attr-defined]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
-def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, known: Rates | None = None) -> Footprint:
+def footprint(usage: Usage, energy: Energy, site: Site, intensity: Intensity, known: Rates | None = None) -> Footprint:
     """Return the footprint of one inference.
 
     `emissions_g.central` is `operational_g.central + embodied_g.central` up to rounding.
@@ -244,60 +174,20 @@ def compute(usage: Usage, energy: Energy, site: Site, intensity: Intensity, know
         intensity: The grid at that place and hour.
         known: `rates(site, intensity)` where the caller has it already.
     """
-    texts = usage._replace(**_NO_COUNTS)
-    shared = Shared(
-        texts, energy._replace(it_j=ZERO, avoided_it_j=0.0), site, intensity, known or rates(site, intensity)
-    )
-    counts = (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_input_tokens,
-        usage.cache_write_tokens,
-        usage.reasoning_tokens,
-        usage.problem,
-    )
-    return footprint(shared, counts, usage.response_id, (*energy.it_j, energy.avoided_it_j))
-
-
-def footprint(shared: Shared, counts: Counts, response_id: str, joules: Joules) -> Footprint:
-    """Return the footprint of an inference of which much is shared: its own tokens and joules (IT) on top."""
-    tokens_in, tokens_out, cached, cache_write, reasoning, _ = counts
-    low_j, central_j, high_j, avoided_j = joules
-    per_g, g_below, g_above, per_wh, wh_below, wh_above, operational, embodied, water = shared.rates.figures
-    central_g, central_wh = per_g * central_j, per_wh * central_j
-    if low_j <= NO_LOGARITHM or central_g <= NO_LOGARITHM or central_wh <= NO_LOGARITHM:
-        it_j = rate(Range(low_j, central_j, high_j))
-        low_g, central_g, high_g = shared.rates.emissions_g.times(it_j)
-        low_wh, central_wh, high_wh = shared.rates.facility_wh.times(it_j)
-    else:
-        # `Rate.times` written out, twice: every span comes through here, and the calls would cost as much as the logs.
-        below, above = log(central_j / low_j) ** 2, log(high_j / central_j) ** 2
-        low_g, high_g = central_g * exp(-sqrt(g_below + below)), central_g * exp(sqrt(g_above + above))
-        low_wh, high_wh = central_wh * exp(-sqrt(wh_below + below)), central_wh * exp(sqrt(wh_above + above))
-    # Through `tuple` itself: a named tuple's own constructor takes twice as long.
-    return tuple.__new__(
-        Footprint,
-        (
-            shared,
-            tokens_in,
-            tokens_out,
-            cached,
-            cache_write,
-            reasoning,
-            response_id,
-            low_j,
-            central_j,
-            high_j,
-            avoided_j,
-            low_g,
-            central_g,
-            high_g,
-            low_wh,
-            central_wh,
-            high_wh,
-            operational * central_j,
-            embodied * central_j,
-            water * central_j,
-            None if cached is None else avoided_j * per_g,
-        ),
+    per_j = known or rates(site, intensity)
+    it_j = rate(energy.it_j)
+    saved_j = energy.cache_savings_it_j
+    return Footprint(
+        usage,
+        energy,
+        site,
+        intensity,
+        emissions_g=per_j.emissions_g.times(it_j),
+        operational_g=per_j.operational_g.times(it_j),
+        embodied_g=per_j.embodied_g.times(it_j),
+        energy_wh=per_j.facility_wh.times(it_j),
+        water_ml=per_j.water_ml.times(it_j),
+        water_onsite_ml=per_j.water_onsite_ml.times(it_j),
+        water_offsite_ml=per_j.water_offsite_ml.times(it_j),
+        cache_savings_g=None if usage.cached_input_tokens is None else saved_j * per_j.emissions_g.per_j.central,
     )

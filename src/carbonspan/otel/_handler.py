@@ -1,217 +1,268 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The SDK's ended span on the road and in the ledger, and what it gets: the step that processor and exporter share."""
+"""The one path of an ended span, which processor and exporter both take: read, estimate, count, write, note.
+
+What differs between them is handed in: how spans hang together (`spans`), and how attributes get onto one (`write`).
+With `estimate/_plan.py` this is the place that trades plain code for speed: docs/explanation/architecture.md says how.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol
 
 from carbonspan.core._outcome import Outcome, Role
 from carbonspan.core.values import Level
-from carbonspan.counting import CACHED, COUNTED, DUPLICATE, Attributor, Ledger
-from carbonspan.counting._ancestry import above_of, alone
-from carbonspan.counting._attribution import FLAG, NOTHING, TELLING
-from carbonspan.estimate._estimator import Road
-from carbonspan.telemetry import Books, cached_attributes, role_attributes, task_attributes, writer
+from carbonspan.counting._attribution import FLAG, NOTHING, Attributor
+from carbonspan.counting._counter import Counter
+from carbonspan.counting._handled import handled
+from carbonspan.otel._writeback import facts
+from carbonspan.telemetry._contract import marked
+from carbonspan.telemetry._cost import stated
+from carbonspan.telemetry._queue import RELIEF, Entry, queue
+from carbonspan.telemetry._writer import TASK_TEMPLATE, Writer, cached_attributes, role_attributes, task_attributes
+from carbonspan.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from carbonspan.core._options import Settings
-    from carbonspan.counting import Arrivals, Attribution
-    from carbonspan.estimate._estimator import Enrichment
-    from carbonspan.estimate.footprint import Footprint
-    from carbonspan.telemetry._contract import Value
-    from carbonspan.telemetry._queue import Note
+    from carbonspan.counting._ancestry import SpanNode
+    from carbonspan.counting._attribution import Attribution
+    from carbonspan.estimate._estimator import Estimate
+    from carbonspan.estimate._plan import Figures
+    from carbonspan.otel._writeback import Facts
+    from carbonspan.runtime import Runtime
+
+    Write = Callable[[ReadableSpan, Mapping[str, Any], dict[str, Any]], int]
+    """Puts attributes beside those that a span has; returns how many found no room."""
+
+_COUNTED, _DUPLICATE, _CACHED = Role.INFERENCE, Role.DUPLICATE, Role.CACHED
+
+_DUPLICATED = Outcome.DUPLICATE
 
 
-class Settled(NamedTuple):
-    """What a span gets, and the note to make of it."""
+class Spans(Protocol):
+    """How the spans hang together among which one ends."""
 
-    note: Note
-    extra: dict[str, Any]  # beside the attributes of its footprint, where it is counted
-    labels: tuple[object, ...]
+    evicted: int
+    """How many were forgotten for want of room, before their time."""
+
+    def alone(self, span: Any, encodes: bool) -> bool:  # noqa: FBT001 - on every LLM span
+        """Return whether nothing is above a span, below it or carried by it, and then `count` it; False in doubt."""
+        ...
+
+    def count(self, span: Any, encodes: bool | None) -> None:  # noqa: FBT001 - as above
+        """Keep that a span was counted itself, for what ends below it later; `None`: that it was not."""
+        ...
+
+    def node(self, span: ReadableSpan) -> SpanNode | None:
+        """Return what is kept of a span, `None` where nothing is."""
+        ...
+
+    def made(self, span: ReadableSpan) -> SpanNode:
+        """Return what is kept of a span, made where nothing was."""
+        ...
+
+    def above(self, span: ReadableSpan) -> Sequence[SpanNode]:
+        """Return what is kept of the spans above one, nearest first."""
+        ...
+
+    def events(self, span: ReadableSpan) -> Sequence[Any]:
+        """Return a span's events."""
+        ...
+
+    def baggage(self, span: ReadableSpan) -> Mapping[str, object]:
+        """Return the baggage a span started with."""
+        ...
 
 
-class Step:
-    """Works out what spans get under one set of settings, and notes what became of them."""
+class Handler:
+    """Takes ended spans down the path, under one set of settings.
 
-    def __init__(
-        self, settings: Settings, meter_provider: MeterProvider | None = None, arrivals: Arrivals | None = None
-    ) -> None:
-        self.settings = settings
-        # What stands for an ended span in the ledger, and for those above it, nearest first.
-        self._above_of = above_of if arrivals is None else arrivals.of
-        self.road = Road.of(settings)
-        self.known = self.road.known
-        self.ledger = Ledger()
+    Args:
+        runtime: The settings, and the estimator they describe.
+        spans: How the spans hang together.
+        write: How attributes get onto a span.
+        meter_provider: Where metrics go; the application's global provider by default.
+    """
+
+    def __init__(self, runtime: Runtime, spans: Spans, write: Write, meter_provider: MeterProvider | None) -> None:
+        settings = runtime.settings
+        self._estimator = runtime.estimator
+        self._spans = spans
+        self._write = write
         self._attributor = Attributor(settings.flags, settings.cohorts)
         self._labels = self._attributor.labels
-        self._books = Books(
+        self._labelled = len(self._labels) > 1  # by more than the agent's name
+        self._says_more = settings.attributes is not Level.MINIMAL
+        self.counter = Counter()
+        self.recorder = Recorder(
             metrics=settings.metrics,
             labels=self._labels,
             meter_provider=meter_provider,
-            grid=self.road.live,
-            evicted=lambda: self.ledger.calls.evicted + (0 if arrivals is None else arrivals.evicted),
+            grid=runtime.live,
+            evicted=lambda: self.counter.deduplicator.evicted() + spans.evicted,
         )
-        self._names_agents_alone = len(self._labels) == 1  # no flag and no cohort is a label
-        self._tells_more = settings.attributes is not Level.MINIMAL
-        self.writer = writer(settings.attributes)
-        self.note = self._books.note
-        self.swallow = self._books.swallow
-        self.counts = self._books.counts
-        self.subscribe = self._books.subscribe
+        # The steps of nearly every span, bound once: each look-up would show in its cost.
+        self._known = runtime.estimator.known
+        self._writer = Writer(settings.attributes)
+        self._alone = spans.alone
+        self._judge = self.counter.alone
+        self._waiting = queue.entries
+        self._append = queue.entries.append
 
-    def settle(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> Settled | None:
-        """Return what an ended span with these attributes gets, `None` where it is no LLM span.
+    def llm_span(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        """Handle an ended span that has an attribute of an LLM call.
 
-        A span without a start takes the hour of its end.
+        Args:
+            span: The span.
+            attributes: Its attributes, as a plain dict.
         """
-        scope = span.instrumentation_scope
-        end_ns = span.end_time or 0
-        start_ns = span.start_time or end_ns
-        resource = span.resource.attributes
-        name = scope.name if scope else ""
-        found = self.road.enrich(attributes, name, start_ns, end_ns, resource)
-        if found is None:
-            return None
-        if found.outcome == Outcome.ALREADY:
-            return Settled((found.outcome, None, None, start_ns, end_ns), {}, ())
-        if found.footprint is not None:
-            return self.inference(span, attributes, found.outcome, found.footprint, name, start_ns, end_ns)
-        return self._uncounted(span, attributes, found, (start_ns, end_ns))
-
-    def _uncounted(
-        self, span: ReadableSpan, attributes: Mapping[str, Any], found: Enrichment, times_ns: tuple[int, int]
-    ) -> Settled:
-        usage, resource = found.uncounted, span.resource.attributes
-        origin, above = self._above_of(span)
-        role = Role.INFERENCE if usage is None else usage.role
-        footprint = None
-        if usage is not None and role is not Role.INFERENCE:
-            footprint = self.road.of_usage(usage, attributes, *times_ns, resource)
-        if role is Role.CONTAINER:
-            return self._container(origin, attributes, above, (found.outcome, footprint, usage, *times_ns))
-        if usage is not None and role is Role.DUPLICATE:  # counted by another process
-            scope = span.instrumentation_scope
-            reported = (footprint, scope.name if scope else "", *times_ns) if footprint else None
-            self.ledger.reported(above, usage.operation, reported)
-            return self._duplicate(origin, times_ns)
-        if usage is not None and role is Role.CACHED:
-            self.ledger.reported(above, usage.operation)
-            _, labels = self._labels_of(origin, attributes, above)
-            return self._cached(span, footprint, labels, times_ns)
-        # It does not say what it consumed; what ended below it may.
-        return Settled((found.outcome, None, usage, *times_ns), self.task(origin), ())
-
-    def inference(  # noqa: PLR0917 - every LLM span comes through: naming its arguments would show in its cost
-        self,
-        span: ReadableSpan,
-        attributes: Mapping[str, Any],
-        outcome: str,
-        footprint: Footprint,
-        scope: str,
-        start_ns: int,
-        end_ns: int,
-    ) -> Settled:
-        """Return what an inference with a footprint gets: its attribution, or why it is not counted."""
-        # Most bare calls have nothing above to inherit from, nothing to name, and nothing to add up.
-        bare = self._names_agents_alone and alone(span) and attributes.keys().isdisjoint(TELLING)
-        where = (span, ()) if bare else self._above_of(span)
-        verdict = self.ledger.inference(where[0], (footprint, scope, start_ns, end_ns), where[1])
-        note: Note = (outcome, footprint, None, start_ns, end_ns)
-        if not bare or verdict is not COUNTED:
-            return self._inherited(span, attributes, note, verdict, where)
-        extra: dict[str, Any] = {}
-        if self._tells_more and is_root(span):
-            extra = _task_of_one(footprint)
-        return Settled(note, extra, ())
-
-    def _inherited(
-        self,
-        span: ReadableSpan,
-        attributes: Mapping[str, Any],
-        note: Note,
-        verdict: str,
-        where: tuple[Any, Sequence[Any]],
-    ) -> Settled:
-        outcome, footprint, _, start_ns, end_ns = note
-        origin, above = where
-        if verdict is DUPLICATE:
-            return self._duplicate(origin, (start_ns, end_ns))
-        attribution, labels = self._labels_of(origin, attributes, above)
-        if verdict is CACHED or footprint is None:
-            return self._cached(span, footprint, labels, (start_ns, end_ns))
-        extra: dict[str, Any] = {}
-        if self._tells_more:
-            extra = attribution.attributes()
-            if is_root(span):  # a task, if only of one call
-                extra.update(self.task(origin) or _task_of_one(footprint))
-            elif attribution.flags:
-                self.ledger.flagged(above, attribution.flags)
-        return Settled((outcome, footprint, None, start_ns, end_ns), extra, labels)
-
-    def _duplicate(self, origin: Any, times_ns: tuple[int, int]) -> Settled:
-        extra = role_attributes(Role.DUPLICATE) | self.task(origin)
-        return Settled((Outcome.DUPLICATE, None, None, *times_ns), extra, ())
-
-    def _cached(
-        self, span: ReadableSpan, footprint: Footprint | None, labels: tuple[object, ...], times_ns: tuple[int, int]
-    ) -> Settled:
-        extra = cached_attributes(footprint) | self.root(span)
-        return Settled((Outcome.CACHED, footprint, None, *times_ns), extra, labels)
-
-    def _container(self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any], note: Note) -> Settled:
-        outcome, footprint, usage, start_ns, end_ns = note
-        extra = role_attributes(Role.CONTAINER)
-        labels: tuple[object, ...] = ()
-        if self.ledger.container(origin, footprint, start_ns, above) is COUNTED:
-            attribution, labels = self._labels_of(origin, attributes, above)
-            if self._tells_more:
-                extra.update(attribution.attributes())
-                self.ledger.flagged(above, attribution.flags)
-            outcome = Outcome.CONTAINER_USAGE
+        known = facts(span)
+        scope, start_ns, end_ns, resource, context, events, parent = known
+        if handled.spans and context in handled:
+            self.recorder.note(Outcome.ALREADY, context)
+            return
+        figures = self._known(attributes, scope, start_ns, end_ns, resource)
+        if figures is None:
+            figures = self._estimated(span, attributes, known)
+            if figures is None:
+                return
+        plan = figures[0]
+        is_root = parent is None or parent.is_remote
+        if plan.watched or events or self._labelled or not self._alone(span, plan.encodes):
+            outcome, new, labels = self._nested(span, attributes, figures, is_root=is_root)
+            counted = None if outcome is _DUPLICATED else figures
+            cost = stated(attributes) if plan.watched else None
+        elif (role := self._judge(figures)) is _COUNTED:
+            # Most bare calls have nothing above to inherit from, nothing to name, and nothing to add up.
+            outcome, labels, counted, cost = plan.outcome, (), figures, None
+            template = plan.templates.get(figures[-1] + TASK_TEMPLATE if is_root and self._says_more else figures[-1])
+            new = template(figures) if template else self._writer.of(figures, is_task=is_root and self._says_more)
         else:
-            footprint = None
-        return Settled((outcome, footprint, usage, start_ns, end_ns), extra | self.task(origin), labels)
+            self._spans.count(span, None)
+            outcome, new, labels = self._repeated(span, role, figures, attributes, is_root=is_root)
+            counted, cost = None if outcome is _DUPLICATED else figures, None
+        missed = self._write(span, attributes, new)
+        # Through `tuple` itself: a named tuple's own constructor takes as long as all the rest.
+        self._append(tuple.__new__(Entry, (self.recorder, outcome, counted, missed > 0, context, cost, labels)))
+        if len(self._waiting) > RELIEF:
+            queue.relieve()
 
-    def _labels_of(
-        self, origin: Any, attributes: Mapping[str, Any], above: Sequence[Any]
+    def _estimated(self, span: ReadableSpan, attributes: Mapping[str, Any], known: Facts) -> Figures | None:
+        """Return the figures of a span whose plan is not known; `None` where it has none, and was handled."""
+        scope, start_ns, end_ns, resource, context, _, _ = known
+        if marked(attributes):
+            self.recorder.note(Outcome.ALREADY, context)
+            return None
+        found = self._estimator.estimate(attributes, scope, start_ns, end_ns, resource)
+        if found is None:
+            self.other_span(span, attributes)
+            return None
+        if found.figures is None:
+            self._uncounted(span, attributes, found, known)
+        return found.figures
+
+    def other_span(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        """Write the totals of what was counted below it onto a span that is no LLM span, where it is a local root."""
+        parent = span.parent
+        if parent is None or parent.is_remote:
+            new = self._task(self._spans.node(span))
+            if new:
+                self._write(span, attributes, new)
+
+    def _nested(
+        self, span: ReadableSpan, attributes: Mapping[str, Any], figures: Figures, *, is_root: bool
+    ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
+        """Return outcome, attributes and labels of an inference that may have spans above it or below it."""
+        spans = self._spans
+        node, above = spans.node(span), spans.above(span)
+        role = self.counter.inference(node, figures, above)
+        if role is not _COUNTED:
+            return self._repeated(span, role, figures, attributes, is_root=is_root)
+        spans.count(span, figures[0].encodes)
+        attribution, labels = self._whose(span, attributes, above)
+        task = self._task(node) if is_root else {}
+        new = self._writer.of(figures, is_task=is_root and self._says_more and not task)  # a task, if only of one call
+        if self._says_more:
+            if attribution is not NOTHING:
+                new.update(attribution.attributes())
+                if attribution.flags and not is_root:
+                    self.counter.flagged(above, attribution.flags)
+            new.update(task)
+        return figures[0].outcome, new, labels
+
+    def _repeated(
+        self, span: ReadableSpan, role: Role, figures: Figures | None, attributes: Mapping[str, Any], *, is_root: bool
+    ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
+        """Return outcome, attributes and labels of a span whose call is counted elsewhere, or came from a cache."""
+        node = self._spans.node(span)
+        if role is _DUPLICATE:
+            return _DUPLICATED, role_attributes(role) | self._task(node), ()
+        _, labels = self._whose(span, attributes, self._spans.above(span))
+        return Outcome.CACHED, cached_attributes(figures) | (self._task(node) if is_root else {}), labels
+
+    def _uncounted(self, span: ReadableSpan, attributes: Mapping[str, Any], found: Estimate, known: Facts) -> None:
+        """Handle a span that is no inference with usage: a container, a cache's answer, a call counted elsewhere."""
+        usage, outcome, spans = found.usage, found.outcome, self._spans
+        scope, start_ns, end_ns, resource, context, _, parent = known
+        is_root = parent is None or parent.is_remote
+        figures = None
+        if usage.role is not _COUNTED and usage.usable:
+            place = self._estimator.place(attributes, usage, resource)
+            figures = self._estimator.figures(usage, place, start_ns, end_ns, scope=scope)
+        labels: tuple[object, ...] = ()
+        if usage.role is Role.CONTAINER:
+            outcome, new, labels = self._container(span, attributes, found, figures, start_ns)
+            figures = figures if outcome is Outcome.CONTAINER_USAGE else None
+        elif usage.role is _COUNTED:
+            # It does not say what it consumed; what ended below it may.
+            new = self._task(spans.node(span))
+        else:
+            elsewhere = figures if usage.role is _DUPLICATE else None  # counted by another process
+            self.counter.reported(spans.above(span), usage.operation, elsewhere)
+            outcome, new, labels = self._repeated(span, usage.role, figures, attributes, is_root=is_root)
+            figures = None if usage.role is _DUPLICATE else figures
+        missed = self._write(span, attributes, new) if new else 0
+        cost = stated(attributes) if figures is not None else None
+        queue.add(Entry(self.recorder, outcome, figures, missed > 0, context, cost, labels))
+
+    def _container(
+        self,
+        span: ReadableSpan,
+        attributes: Mapping[str, Any],
+        found: Estimate,
+        figures: Figures | None,
+        start_ns: int,
+    ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
+        spans = self._spans
+        node, above = spans.made(span), spans.above(span)
+        new = role_attributes(Role.CONTAINER)
+        if figures is None or self.counter.container(node, figures, start_ns, above) is not _COUNTED:
+            return found.outcome, new | self._task(node), ()
+        attribution, labels = self._whose(span, attributes, above)
+        if self._says_more:
+            new.update(attribution.attributes())
+            self.counter.flagged(above, attribution.flags)
+        return Outcome.CONTAINER_USAGE, self._writer.of(figures) | new | self._task(node), labels
+
+    def _whose(
+        self, span: ReadableSpan, attributes: Mapping[str, Any], above: Sequence[SpanNode]
     ) -> tuple[Attribution, tuple[object, ...]]:
-        attribution = self._attributor.of(origin, attributes, above)
-        if attribution is NOTHING and self._names_agents_alone:
+        attribution = self._attributor.of(attributes, self._spans.events(span), self._spans.baggage(span), above)
+        if attribution is NOTHING and not self._labelled:
             return attribution, ()
         return attribution, attribution.labels(self._labels, attributes)
 
-    def task(self, origin: Any) -> dict[str, Any]:
+    def _task(self, node: SpanNode | None) -> dict[str, Any]:
         """Return the totals of what was counted at and below a span that ends, and the flags below a root."""
-        node = self.ledger.totals(origin) if self._tells_more else None
-        if node is None:
+        if node is None or not self._says_more or not len(node.totals):
             return {}
-        totals: dict[str, Any] = task_attributes(node.emissions_g.total, node.energy_wh.total, node.inferences)
-        totals.update((FLAG + key, variant) for key, variant in node.flags.items())
-        return totals
-
-    def root(self, span: ReadableSpan) -> dict[str, Any]:
-        """Return the totals at and below a span, where it is a local root."""
-        return self.task(self._above_of(span)[0]) if is_root(span) else {}
-
-    def additions(self, settled: Settled) -> dict[str, Value]:
-        """Return all attributes a span gets, most important first."""
-        outcome, footprint, _, _, _ = settled.note
-        if footprint is None or outcome == Outcome.CACHED:
-            return settled.extra
-        return self.writer.of(footprint) | settled.extra
-
-
-def _task_of_one(footprint: Footprint) -> dict[str, Any]:
-    return task_attributes(footprint.emissions_central_g, footprint.energy_central_wh, 1)
-
-
-def is_root(span: ReadableSpan) -> bool:
-    """Return whether a span is the first of its trace in this process."""
-    parent = span.parent
-    return parent is None or parent.is_remote
+        totals = node.totals.sum()
+        if not totals[0]:
+            return {}
+        task = task_attributes(*totals)
+        task.update((FLAG + key, variant) for key, variant in node.totals.flags.items())
+        return task

@@ -12,7 +12,7 @@ import functools
 import inspect
 import logging
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.metrics import NoOpMeterProvider
@@ -20,10 +20,18 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+from carbonspan.counting._handled import handled
+from carbonspan.telemetry._contract import marked
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import SpanContext
 
 _log = logging.getLogger("carbonspan")
+
+Facts: TypeAlias = "tuple[str, int, int, Mapping[str, Any], SpanContext | None, Sequence[Any], SpanContext | None]"
+"""See `facts`. A plain tuple: it lives for a microsecond."""
 
 PROBE_KEY = "carbon.probe"
 UNLIMITED = 1 << 30
@@ -49,67 +57,85 @@ def read(span: ReadableSpan) -> Mapping[str, Any]:
     return attributes or {}
 
 
-def facts(span: Any) -> tuple[str, int, int, Mapping[str, Any], Any]:
-    """Return an ended span's scope name, start and end (ns), resource attributes and context, without a call for each.
+def held(span: Any) -> tuple[Any, Any]:
+    """Return the containers in which a span holds its attributes and its events: they stay its own while it lives."""
+    return getattr(span, "_attributes", None), getattr(span, "_events", None)
 
-    A span that has them elsewhere is asked for them; one without a start takes its end.
+
+def plain(attributes: Any) -> Mapping[str, Any]:
+    """Return the attributes that a container of `held` holds now, as `read` does."""
+    return getattr(attributes, "_dict", attributes) or {}
+
+
+def events_of(span: Any) -> Sequence[Any]:
+    """Return a span's events as the SDK holds them, without copying."""
+    return getattr(span, "_events", None) or ()
+
+
+def facts(span: Any) -> Facts:
+    """Return what is read of an ended span beside its attributes, without a call of the SDK for each.
+
+    Scope name, start and end (ns; one without a start takes its end), resource attributes, context, whether it has
+    events, and its parent. A span that has them elsewhere is asked for them.
     """
-    scope = getattr(span, "_instrumentation_scope", None)
-    if scope is None or not isinstance(span, ReadableSpan):  # no scope, or another class of span
+    try:
+        end_ns = span._end_time or 0  # noqa: SLF001 - here and below: see the module
+        return (  # noqa: TRY300 - what may be missing is read here
+            span._instrumentation_scope._name,  # noqa: SLF001
+            span._start_time or end_ns,  # noqa: SLF001
+            end_ns,
+            span._resource._attributes,  # noqa: SLF001
+            span._context,  # noqa: SLF001
+            span._events,  # noqa: SLF001
+            span._parent,  # noqa: SLF001
+        )
+    except AttributeError:  # no scope, or another class of span
         scope, end_ns = span.instrumentation_scope, span.end_time or 0
         name = scope.name if scope else ""
-        return name, span.start_time or end_ns, end_ns, span.resource.attributes, span.context
-    end_ns = span._end_time or 0  # noqa: SLF001 - here and below: see the module
-    return (
-        scope.name,
-        span._start_time or end_ns,  # noqa: SLF001
-        end_ns,
-        span._resource._attributes,  # noqa: SLF001
-        span._context,  # noqa: SLF001
-    )
+        return (
+            *(name, span.start_time or end_ns, end_ns, span.resource.attributes, span.context, span.events),
+            span.parent,
+        )
 
 
-def replace(span: Any, held: Mapping[str, Any], merged: dict[str, Any], added: int) -> bool:
-    """Put `merged` in place of the attributes `held` on an ended span, as `write` would; return whether that was all.
-
-    For the SDKs that take no attributes in `_on_ending` by their front door (`path`).
-
-    It is on nearly every span: `held` is what `read` gave, no name of the `added` ones was taken, there is room for
-    all, and nothing is cut. Elsewhere the span stays as it is, for `write` to see to.
-    """
-    old = span._attributes  # noqa: SLF001 - the one module that owns this, see above
-    if (
-        type(old) is BoundedAttributes
-        and old._dict is held  # noqa: SLF001
-        and old.max_value_len is None
-        and len(held) + added == len(merged) <= (UNLIMITED if old.maxlen is None else old.maxlen)
-    ):
-        # A new dict inside the SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates
-        # over the old one in another thread is not disturbed.
-        old._dict = merged  # noqa: SLF001
-        return True
-    return False
+def replace(span: ReadableSpan, held: Mapping[str, Any], new: Mapping[str, Any]) -> int:
+    """Do what `write` does, for the SDKs that take no attributes in `_on_ending` by their front door; see there."""
+    old: Any = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    if type(old) is BoundedAttributes and old._dict is held and old.max_value_len is None:  # noqa: SLF001
+        merged = {**held, **new}
+        if len(merged) == len(held) + len(new) and (old.maxlen is None or len(merged) <= old.maxlen):
+            # Nearly every span: no name was taken, there is room for all, and nothing is cut. A new dict inside the
+            # SDK's own mapping: its dropped count, limit and immutability stay, and whoever iterates over the old one
+            # in another thread is not disturbed.
+            old._dict = merged  # noqa: SLF001
+            return 0
+    return write(span, held, new)
 
 
-def write(span: ReadableSpan, new: Mapping[str, Any]) -> int:
+def write(span: ReadableSpan, held: Mapping[str, Any], new: Mapping[str, Any]) -> int:
     """Put `new` on an ended or ending span; return how many of its entries did not fit.
 
-    No attribute of the user's is replaced or evicted: keys that exist stay as they are (and count as written), and
+    A span that then does not show that it was handled is remembered as one that was. No attribute of the user's is
+    replaced or evicted: keys that exist stay as they are (and count as written), and
     entries beyond the span's attribute limit are left out, last first. Dropped counts survive.
+
+    Args:
+        span: The span.
+        held: Its attributes, as `read` gave them.
+        new: What is to go beside them.
     """
-    old = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    old: Any = span._attributes  # noqa: SLF001 - the one module that owns this, see above
     bounded = isinstance(old, BoundedAttributes)
-    # The dict inside: the mapping around it answers each look-up by a call.
-    held: Mapping[str, Any] = old._dict if bounded else old or {}  # type: ignore[union-attr]  # noqa: SLF001
-    longest = old.max_value_len if bounded else None  # type: ignore[union-attr]
-    new, missed = fitting(new, held, _limit(span, old), longest)
+    new, missed = fitting(new, held, _limit(span, old), old.max_value_len if bounded else None)
     if isinstance(span, Span) and span.is_recording():
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.
         span.set_attributes(new)
     elif bounded:
-        old._dict = {**held, **new}  # type: ignore[union-attr]  # noqa: SLF001
+        old._dict = {**held, **new}  # noqa: SLF001
     else:
         span._attributes = {**held, **new}  # noqa: SLF001
+    if missed and not marked(read(span)):
+        handled.add(span.context)
     return missed
 
 
@@ -148,11 +174,11 @@ class _Probe(SpanProcessor):
     def _on_ending(self, span: Span) -> None:
         if self._hook == "_on_ending":
             self.public = span.is_recording()
-            write(span, {PROBE_KEY: 1})
+            write(span, read(span), {PROBE_KEY: 1})
 
     def on_end(self, span: ReadableSpan) -> None:
         if self._hook == "on_end":
-            write(span, {PROBE_KEY: 1})
+            write(span, read(span), {PROBE_KEY: 1})
 
 
 class _Reader(SpanProcessor):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import weakref
 from contextlib import suppress
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -21,23 +20,23 @@ from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_PROTOCOL,
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from carbonspan.core._options import Settings, check_environment
+from carbonspan.core._fork import renew_in_child
+from carbonspan.core._options import check_environment
 from carbonspan.core._outcome import Outcome
-from carbonspan.counting import Arrivals, handled
-from carbonspan.live._status import TIMEOUT_S
-from carbonspan.otel._handler import Step
+from carbonspan.counting._handled import handled
+from carbonspan.otel._base import Carbon
+from carbonspan.otel._exported import ExportedSpans
 from carbonspan.otel._writeback import UNLIMITED, fitting
 from carbonspan.telemetry._contract import marked
+from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.metrics import MeterProvider
     from typing_extensions import Unpack
 
-    from carbonspan.core._options import Options
-    from carbonspan.live._status import GridReport
-    from carbonspan.telemetry import Counted
+    from carbonspan.runtime import Options
 
 _log = logging.getLogger("carbonspan")
 
@@ -68,7 +67,7 @@ class _Around(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
 
-class CarbonSpanExporter(_Around):
+class CarbonSpanExporter(Carbon, _Around):
     """Exports every LLM span with its energy and carbon, through `inner`.
 
         provider.add_span_processor(BatchSpanProcessor(CarbonSpanExporter(OTLPSpanExporter())))
@@ -89,88 +88,62 @@ class CarbonSpanExporter(_Around):
         self, inner: SpanExporter, *, meter_provider: MeterProvider | None = None, **options: Unpack[Options]
     ) -> None:
         super().__init__(inner)
-        self._arrivals = Arrivals()
-        self._step = Step(Settings.resolve(options, os.environ), meter_provider, self._arrivals)
+        self._spans = ExportedSpans()
+        self._set_up(options, meter_provider, self._spans, self._add)
         # The limits a provider was given in code are not public: these are the environment's, and the SDK's defaults.
         self._limits = SpanLimits()
         self._renew_lock()
-        if hasattr(os, "register_at_fork"):
-            # A child must not inherit a lock that another thread of the parent held at the fork.
-            renew = weakref.WeakMethod(self._renew_lock)
-            os.register_at_fork(after_in_child=lambda: (method := renew()) and method())
+        # A child must not inherit a lock that another thread of the parent held at the fork.
+        renew_in_child(self._renew_lock)
 
     def _renew_lock(self) -> None:
         # SimpleSpanProcessor exports from every thread that ends a span. Never held while the inner exporter works.
         self._lock = threading.RLock()
-
-    @property
-    def settings(self) -> Settings:
-        """The options in force."""
-        return self._step.settings
-
-    def counts(self) -> Mapping[str, int]:
-        """Return how many LLM spans had each outcome, and how many lacked room for all attributes."""
-        return self._step.counts()
-
-    def subscribe(self, subscriber: Callable[[Counted], None]) -> Callable[[], None]:
-        """Have `subscriber` called with every inference that is counted, off the path of spans; return how to end it.
-
-        See `carbonspan.Counted` for what it is given. What it raises is logged once, and counted.
-        """
-        return self._step.subscribe(subscriber)
-
-    def refresh_grid(self, timeout_s: float = TIMEOUT_S) -> GridReport:
-        """Fetch what is due of the grid zones seen so far, and wait for it: see `carbonspan.live._live`."""
-        return self._step.road.refresh_grid(timeout_s)
-
-    def prefetch_grid(self, regions: Iterable[str], timeout_s: float = TIMEOUT_S) -> GridReport:
-        """Fetch today's hours of these regions or zones before the first span, and wait for it."""
-        return self._step.road.prefetch_grid(regions, timeout_s)
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
         """Shut the inner exporter down, and end the refreshing of the grid, where there is any."""
         try:
             super().shutdown(timeout_millis)
         finally:
-            self._step.road.close()
+            self._runtime.close()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export `spans`, the LLM spans among them with energy and carbon; return what the inner exporter returns."""
         with self._lock:
             for span in spans:
                 with suppress(Exception):  # what is wrong with a span shows again, and is counted, when it is handled
-                    self._arrivals.expect(span)
+                    self._spans.expect(span)
             exported = [self._handle(span) for span in spans]
             for span in spans:
                 with suppress(Exception):
-                    self._arrivals.leave(span)
+                    self._spans.leave(span)
         return super().export(exported)
 
     def _handle(self, span: ReadableSpan) -> ReadableSpan:
         try:
-            attributes: dict[str, Any] = dict(span.attributes or {})
+            held = span.attributes or {}
+            attributes = dict(held)
             if marked(attributes) or span.context in handled:
-                self._step.note((Outcome.ALREADY, None, None, 0, 0), False, attributes, None, ())  # noqa: FBT003 - nothing was missed
+                self._handler.recorder.note(Outcome.ALREADY)
                 return span
-            settled = self._step.settle(span, attributes)
-            new = self._step.root(span) if settled is None else self._step.additions(settled)
-            missed = self._add(attributes, new)
-            copy = _Copy(span, attributes) if new else span
-            if settled is not None:
-                self._step.note(settled.note, missed > 0, attributes, span.context, settled.labels)
+            if attributes.keys().isdisjoint(MARKERS):
+                self._handler.other_span(span, attributes)
+                return _Copy(span, attributes) if len(attributes) > len(held) else span
+            copy = _Copy(span, attributes)  # at first: what cannot be copied is not counted
+            self._handler.llm_span(span, attributes)
+            return copy if len(attributes) > len(held) else span
         except Exception as error:  # noqa: BLE001 - whatever it is, the span must be exported
-            self._step.swallow(error)
+            self._handler.recorder.swallow(error)
             return span
-        return copy
 
-    def _add(self, attributes: dict[str, Any], new: Mapping[str, Any]) -> int:
-        """Add what is new and fits, most important first; return how many did not fit."""
+    def _add(self, _span: ReadableSpan, attributes: Mapping[str, Any], new: dict[str, Any]) -> int:
+        """Add what is new and fits to the attributes of a copy, most important first; return how many did not fit."""
         limit = self._limits.max_span_attributes
         if limit is None or len(attributes) > limit:
             # A span that holds more shows that its provider has another limit, which is not known: then all is added.
             limit = UNLIMITED
-        new, missed = fitting(new, attributes, limit, self._limits.max_span_attribute_length)
-        attributes.update(new)
+        fit, missed = fitting(new, attributes, limit, self._limits.max_span_attribute_length)
+        attributes.update(fit)  # type: ignore[attr-defined]  # `_handle` made it, for this
         return missed
 
 

@@ -1,28 +1,22 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every attribute carbonspan writes: name, unit, level and where its value comes from, in one table.
+"""Every attribute, metric and label that leaves the process, with unit and meaning: the contract, in one place.
 
-The order is the order of writing: where a span has room for a few only, the first ones go on. The tables in
-`docs/reference/attributes.md` are made from this one. OpenTelemetry has no convention for carbon yet, and the `gen_ai.`
+The tables of the reference pages in docs are made from it. The order of attributes is the order of writing: where a
+span has room for a few only, the first ones go on. OpenTelemetry has no convention for carbon yet, and the `gen_ai.`
 namespace is not ours to extend.
 """
 
 from __future__ import annotations
 
-from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from carbonspan.core._outcome import Role
 from carbonspan.core.values import Level
-from carbonspan.estimate.footprint import Footprint
+from carbonspan.counting._attribution import AGENT, FLAG
 from carbonspan.version import METHOD_NAME, METHOD_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from carbonspan.estimate.footprint import Shared
-
-    Value = str | int | float | bool
+    from collections.abc import Mapping
 
 ROLE = "carbon.role"
 # The attribute that says a span has been counted: processor, exporter and replays look for it.
@@ -44,7 +38,7 @@ class Attribute(NamedTuple):
     name: str
     unit: str  # UCUM where there is one
     level: Level
-    path: str  # where a Footprint has the value: a field of its own, or what it shares with others; None is not written
+    path: str  # where the value is: a field of the inference's `Figures`, or below its plan; None is not written
     meaning: str
     fixed: str = ""  # the value itself, where it is the same for every span
 
@@ -78,10 +72,10 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("carbon.emissions.operational_grams", "g", _STD, "operational_central_g", "CO2e of the electricity"),
     Attribute("carbon.emissions.embodied_grams", "g", _STD, "embodied_central_g", "share of making the hardware"),
     Attribute(
-        "carbon.emissions.avoided_grams",
+        "carbon.emissions.cache_savings_grams",
         "g",
         _STD,
-        "avoided_g",
+        "cache_savings_g",
         "CO2e not emitted thanks to cached input; absent where not reported",
     ),
     Attribute("carbon.energy.low_wh", "W.h", _STD, "energy_low_wh", "lower bound of the energy"),
@@ -115,82 +109,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
 )
 
-# Kinds of footprint whose part of the attributes is kept: what `enrich.Road` keeps of them.
-_MAX_TEMPLATES = 4096
-# What a span may not report: then it is unknown, and not written.
-_CACHED = ("carbon.emissions.avoided_grams", "carbon.usage.cached_input_tokens")
-_REASONING = ("carbon.usage.reasoning_tokens",)
-
-
-class Writer:
-    """Makes the attributes of one level: what footprints share is laid out once, in the order of the table."""
-
-    def __init__(self, level: Level) -> None:
-        levels = list(Level)
-        self._rows = [a for a in ATTRIBUTES if levels.index(a.level) <= levels.index(level)]
-        own = [a for a in self._rows if a.path in Footprint._fields]
-        # What a footprint lacks decides which rows it has: two may be missing, so there are four selections.
-        self._selections = {
-            (cached, reasoning): _Selection(
-                [a for a in own if not (cached and a.name in _CACHED) and not (reasoning and a.name in _REASONING)]
-            )
-            for cached in (False, True)
-            for reasoning in (False, True)
-        }
-        self._templates: dict[tuple[int, bool, bool], tuple[Shared, dict[str, Value], _Selection]] = {}
-
-    def onto(self, held: Mapping[str, Any], footprint: Footprint) -> tuple[dict[str, Any], int]:
-        """Return `held` with the footprint's attributes after it, and how many these are.
-
-        A name that is taken is overwritten, and shows as a result that is shorter than the sum.
-        """
-        shared = footprint[0]
-        # By identity: footprints of one kind hold one object. The entry keeps it alive, so that its id stays its own.
-        key = (id(shared), footprint[3] is None, footprint[5] is None)  # cached input, reasoning
-        entry = self._templates.get(key)
-        if entry is None:
-            if len(self._templates) >= _MAX_TEMPLATES:
-                self._templates.clear()
-            entry = self._templates[key] = (shared, *self._laid_out(footprint))
-        _, template, selection = entry
-        merged = {**held, **template}
-        merged.update(zip(selection.names, selection.values(footprint)))  # noqa: B905 - of one length by construction
-        return merged, len(template)
-
-    def of(self, footprint: Footprint) -> dict[str, Value]:
-        """Return the attributes alone, most important first."""
-        return self.onto({}, footprint)[0]
-
-    def _laid_out(self, footprint: Footprint) -> tuple[dict[str, Value], _Selection]:
-        values = {a.name: a.fixed or attrgetter(a.path)(footprint) for a in self._rows}
-        selection = self._selections[footprint.cached_input_tokens is None, footprint.reasoning_tokens is None]
-        return {name: value for name, value in values.items() if value is not None}, selection
-
-
-class _Selection:
-    """Names of attributes, and how to take their values off a footprint."""
-
-    def __init__(self, rows: list[Attribute]) -> None:
-        self.names = tuple(a.name for a in rows)
-        self.values: Callable[[Footprint], tuple[Value, ...]] = itemgetter(
-            *(Footprint._fields.index(a.path) for a in rows)
-        )
-
-
-_WRITERS = {level: Writer(level) for level in Level}
-
-
-def writer(level: Level) -> Writer:
-    """Return the writer of a level, for whoever writes often."""
-    return _WRITERS[level]
-
-
-def attributes_of(footprint: Footprint, level: Level = Level.STANDARD) -> dict[str, Value]:
-    """Return the attributes of an inference span, most important first; unknown values are left out."""
-    return writer(level).of(footprint)
-
-
-AVOIDED = "carbon.emissions.avoided_grams"
+CACHE_SAVINGS = "carbon.emissions.cache_savings_grams"
 TASK_EMISSIONS = "carbon.task.emissions.grams"
 TASK_ENERGY = "carbon.task.energy.wh"
 TASK_INFERENCES = "carbon.task.inferences"
@@ -206,23 +125,100 @@ OTHERS: tuple[tuple[str, str, str], ...] = (
     (TASK_EMISSIONS, "g", "total of a span and all below it, on local roots, agents and duplicates: not to be summed"),
     (TASK_ENERGY, "W.h", "the same of the energy at the facility"),
     (TASK_INFERENCES, "{inference}", "how many that total holds"),
-    ("carbon.agent.name", "", "the agent an inference ran under"),
-    ("carbon.flag.<key>", "", "variant of a feature flag that was evaluated above an inference"),
+    (AGENT, "", "the agent an inference ran under"),
+    (f"{FLAG}<key>", "", "variant of a feature flag that was evaluated above an inference"),
 )
 """Name, unit and meaning of what is written beside the attributes of an inference."""
 
 
-def role_attributes(role: Role) -> dict[str, Any]:
-    """Return what a span that is not counted carries, so that a reader of the trace sees why."""
-    return {} if role is Role.INFERENCE else {ROLE: role.value}
+HISTOGRAM, COUNTER, GAUGE = "histogram", "counter", "gauge"
 
 
-def cached_attributes(footprint: Footprint | None) -> dict[str, Any]:
-    """Return what a span carries that was answered from a response cache: nothing emitted, and what that avoided."""
-    avoided: dict[str, Any] = {} if footprint is None else {AVOIDED: footprint.emissions_central_g}
-    return role_attributes(Role.CACHED) | avoided
+class Metric(NamedTuple):
+    """One instrument."""
+
+    name: str
+    kind: str
+    unit: str  # UCUM, but for kWh, which nobody would know as kW.h
+    meaning: str
+    boundaries: tuple[float, ...] = ()
+    label: str = ""  # one it has beside those of all
 
 
-def task_attributes(emissions_g: float, energy_wh: float, inferences: int) -> dict[str, Any]:
-    """Return the totals of a span and all below it."""
-    return {TASK_EMISSIONS: emissions_g, TASK_ENERGY: energy_wh, TASK_INFERENCES: inferences}
+REQUEST_EMISSIONS = Metric(
+    "carbon.request.emissions",
+    HISTOGRAM,
+    "g",
+    "CO2e of one inference, operational + embodied, central; exemplars link to its trace",
+    # From a small embedding in a clean grid to a long answer of the largest models in a coal grid: two a decade.
+    (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+)
+DURATION = Metric(
+    "carbon.request.duration",
+    HISTOGRAM,
+    "s",
+    "duration of one inference's span",
+    # Those that the conventions advise for gen_ai.client.operation.duration (OpenTelemetry, "Semantic conventions for
+    # generative AI metrics", https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/).
+    (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
+)
+ENERGY = Metric("carbon.energy", COUNTER, "J", "energy at the facility (IT x PUE), central")
+WATER = Metric("carbon.water", COUNTER, "L", "water consumed, on-site + off-site, central")
+EMBODIED = Metric("carbon.emissions.embodied", COUNTER, "g", "CO2e share of making the hardware, central")
+CACHE_SAVINGS_TOTAL = Metric(
+    "carbon.emissions.cache_savings",
+    COUNTER,
+    "g",
+    "CO2e not emitted thanks to cached input, where reported, and to answers from response caches",
+)
+LOW = Metric("carbon.emissions.low_bound", COUNTER, "g", "lower bounds of the emissions, added up")
+HIGH = Metric("carbon.emissions.high_bound", COUNTER, "g", "upper bounds of the emissions, added up")
+TOKENS = Metric(
+    "carbon.request.tokens",
+    COUNTER,
+    "{token}",
+    "tokens by type: fresh_input, cached_input, output without reasoning, reasoning; together all that were counted",
+    label="carbon.token.type",
+)
+COST = Metric("carbon.request.cost", COUNTER, "USD", "cost: the span's own figure, else list price (extra `cost`)")
+SPANS = Metric("carbonspan.spans", COUNTER, "{span}", "LLM spans by what became of them", label="carbonspan.outcome")
+
+METRICS = (REQUEST_EMISSIONS, DURATION, ENERGY, WATER, EMBODIED, CACHE_SAVINGS_TOTAL, LOW, HIGH, TOKENS, COST, SPANS)
+
+# The labels of all but `carbonspan.spans`. Names are the conventions' where they have one.
+LABELS: tuple[tuple[str, str], ...] = (
+    ("gen_ai.provider.name", "who answers"),
+    ("gen_ai.request.model", "the model that was asked for, the answering one where only that is known"),
+    ("carbon.model.tier", "nano, small, medium, large, frontier, ultra, reasoning or embedding"),
+    ("carbon.model.evidence", "grade A to E of the model's energy figure"),
+    ("carbon.region.name", "where it ran, as far as known"),
+    ("carbon.intensity.basis", "life-cycle, direct or marginal: two are never in one value"),
+)
+TOKEN_TYPES = ("fresh_input", "cached_input", "output", "reasoning")
+
+ZONE, SOURCE = "carbon.intensity.zone", "carbon.intensity.source"
+BASIS, QUALITY = "carbon.intensity.basis", "carbon.intensity.quality"
+OUTCOME = "carbonspan.outcome"
+
+REFRESHES = Metric(
+    "carbonspan.grid.refreshes",
+    COUNTER,
+    "{request}",
+    "requests to live sources by what came of them; `implausible` counts hours that read far off those around them",
+)
+AGE = Metric(
+    "carbonspan.grid.age", GAUGE, "s", "time since the live hour in use was fetched; none where a table answers"
+)
+INTENSITY = Metric(
+    "carbonspan.grid.intensity",
+    GAUGE,
+    "g/kWh",
+    "intensity that a span ending now gets, of each zone that spans wanted in the last hours",
+)
+
+GRID_METRICS: Mapping[Metric, tuple[str, ...]] = {
+    REFRESHES: (SOURCE, OUTCOME),
+    AGE: (SOURCE, ZONE),
+    INTENSITY: (ZONE, SOURCE, BASIS, QUALITY),
+}
+"""Every metric of the live grid, with its labels."""

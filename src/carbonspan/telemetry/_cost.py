@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from carbonspan.estimate.footprint import Footprint
+    from carbonspan.estimate._plan import Figures
 
 _log = logging.getLogger("carbonspan")
 
@@ -105,15 +105,15 @@ class _Rates(NamedTuple):
     per_request: float
     lasting: bool  # one price at all times
 
-    def usd(self, footprint: Footprint) -> float:
-        total = footprint.input_tokens or 0
-        cached, written = footprint.cached_input_tokens or 0, footprint.cache_write_tokens or 0
+    def usd(self, figures: Figures) -> float:
+        total = figures.input_tokens or 0
+        cached, written = figures.cached_input_tokens or 0, figures.cache_write_tokens or 0
         fresh = max(0, total - cached - written)
         return (
             self.fresh.at(total) * fresh
             + self.cached.at(total) * cached
             + self.cache_write.at(total) * written
-            + self.output.at(total) * (footprint.output_tokens or 0)
+            + self.output.at(total) * (figures.output_tokens or 0)
             + self.per_request
         )
 
@@ -130,18 +130,17 @@ class Prices:
         self._failed = False  # it was logged
         self._known: dict[tuple[str, str, int], _Rates | None] = {}
 
-    def usd(self, footprint: Footprint, start_ns: int, *, idle: bool) -> float | None:
+    def usd(self, figures: Figures, *, idle: bool) -> float | None:
         """Return the list price of an inference in USD; `None` where the model is not priced, or nobody can tell yet.
 
         Args:
-            footprint: Of the inference.
-            start_ns: Its start: some prices depend on the hour of the day.
+            figures: Of the inference. Some prices depend on the hour of the day in which it started.
             idle: Whether the package may be imported now.
         """
         if not self.installed or (self._package is None and not idle):
             return None
-        usage = footprint.shared.usage
-        model, hour = usage.model or usage.request_model, clamped(start_ns // NS_PER_HOUR)
+        usage = figures.plan.usage
+        model, hour = usage.model or usage.request_model, clamped(figures.start_ns // NS_PER_HOUR)
         always, then = (usage.provider, model, _ALWAYS), (usage.provider, model, hour)
         key = always if always in self._known else then
         try:
@@ -151,7 +150,7 @@ class Prices:
                 self._known.clear()
             rates = self._priced(usage.provider, model, hour_start(hour))
             self._known[always if rates is None or rates.lasting else then] = rates
-        return None if rates is None else rates.usd(footprint)
+        return None if rates is None else rates.usd(figures)
 
     def _priced(self, provider: str, model: str, when: datetime) -> _Rates | None:
         try:

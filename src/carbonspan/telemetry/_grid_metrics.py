@@ -8,49 +8,21 @@ A callback reads memory and asks nobody.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from opentelemetry import metrics as api
 
-from carbonspan.telemetry._metric import COUNTER, GAUGE, Metric
+from carbonspan.core._fork import renew_in_child
+from carbonspan.telemetry._contract import AGE, BASIS, INTENSITY, OUTCOME, QUALITY, REFRESHES, SOURCE, ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-    from carbonspan.live._in_use import InUse
-
-ZONE, SOURCE = "carbon.intensity.zone", "carbon.intensity.source"
-BASIS, QUALITY = "carbon.intensity.basis", "carbon.intensity.quality"
-OUTCOME = "carbonspan.outcome"
-
-REFRESHES = Metric(
-    "carbonspan.grid.refreshes",
-    COUNTER,
-    "{request}",
-    "requests to live sources by what came of them; `implausible` counts hours that read far off those around them",
-)
-AGE = Metric(
-    "carbonspan.grid.age", GAUGE, "s", "time since the live hour in use was fetched; none where a table answers"
-)
-INTENSITY = Metric(
-    "carbonspan.grid.intensity",
-    GAUGE,
-    "g/kWh",
-    "intensity that a span ending now gets, of each zone that spans wanted in the last hours",
-)
-
-GRID_METRICS: Mapping[Metric, tuple[str, ...]] = {
-    REFRESHES: (SOURCE, OUTCOME),
-    AGE: (SOURCE, ZONE),
-    INTENSITY: (ZONE, SOURCE, BASIS, QUALITY),
-}
-"""Every metric of the live grid, with its labels."""
+    from carbonspan.core.values import Intensity
 
 MAX_ZONES = 200
 """Zones that have gauges; an application that sees more has its first ones in alphabetical order."""
@@ -61,8 +33,27 @@ OUTCOMES = frozenset(
 OTHER = "other"  # a source of one's own may name its errors as it likes
 
 
+class InUse(Protocol):
+    """The intensity of one zone."""
+
+    @property
+    def zone(self) -> str:
+        """The zone."""
+        ...
+
+    @property
+    def intensity(self) -> Intensity:
+        """What a span gets that ends now."""
+        ...
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the live hour was fetched; `None` where a table answers."""
+        ...
+
+
 class Grid(Protocol):
-    """What is watched; see `carbonspan.live._live.LiveGrid`."""
+    """What is watched: the live grid."""
 
     @property
     def closed(self) -> bool:
@@ -89,9 +80,7 @@ class GridMetrics:
     def __init__(self) -> None:
         """Watch nothing yet."""
         self._renew()
-        if hasattr(os, "register_at_fork"):
-            renew = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (method := renew()) and method())
+        renew_in_child(self._after_fork)
 
     def _renew(self, grids: dict[int, Grid] | None = None) -> None:
         self._lock = threading.RLock()  # a signal handler may end a processor while a reader collects

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from carbonspan.usage._dialects import MARKERS
-from carbonspan.usage._reader import counts_of, read
-from carbonspan.usage._shapes import Case, Shape, memorable, shape_of
+from carbonspan.usage._counts import consistent
+from carbonspan.usage._dialects import MARKERS, OUTPUT_OPTIONAL
+from carbonspan.usage._layout import ABSENT, Layout, layout_of
+from carbonspan.usage._reader import read, text
 
-__all__ = ["MARKERS", "Case", "Shape", "counts_of", "memorable", "read", "shape_of"]
+__all__ = ["ABSENT", "MARKERS", "OUTPUT_OPTIONAL", "Layout", "consistent", "layout_of", "read", "text"]

@@ -55,7 +55,7 @@ class Reading(NamedTuple):
     total_includes_thoughts: bool = False
 
 
-def settle(raw: Raw, reading: Reading, output_optional: bool = False) -> Counts:  # noqa: FBT001, FBT002 - as above
+def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Counts:  # noqa: FBT001, FBT002 - as above
     """Return the counts that a raw set amounts to.
 
     A primary count that is present but impossible makes the whole set `invalid_usage`; an impossible detail is only
@@ -86,10 +86,10 @@ def settle(raw: Raw, reading: Reading, output_optional: bool = False) -> Counts:
         ):
             # Whole, plausible, and read as they stand: nearly every span. The long way comes to the same, slower.
             return raw_in, raw_out, raw_cached, raw_write, raw_reasoning, ""
-    return _settled(raw, reading, output_optional=output_optional)
+    return _consistent(raw, reading, output_optional=output_optional)
 
 
-def _settled(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
+def _consistent(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
     raw_in, raw_out, raw_cached, raw_write, raw_reasoning, raw_total = raw
     tokens_in, tokens_out = count(raw_in), count(raw_out)
     total = None if raw_total is None else count(raw_total)

@@ -42,6 +42,9 @@ def _operations() -> tuple[dict[str, Operation], Operation]:
 
 
 OPERATIONS, DEFAULT_OPERATION = _operations()
+
+OUTPUT_OPTIONAL: frozenset[str] = frozenset(one.name for one in OPERATIONS.values() if one.output_optional)
+"""Operations without output tokens to report, by name: a missing count is zero."""
 """Every operation by each of its spellings, and the one of a span that names none."""
 
 _MAX_NAME = 64

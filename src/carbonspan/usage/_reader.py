@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _providers as providers
-from carbonspan.usage._counts import NOTHING, settle
+from carbonspan.usage._counts import NOTHING, consistent
 from carbonspan.usage._dialects import MARKERS, choose, unknown_operation
-from carbonspan.usage._shapes import Case, shape_of
 
 if TYPE_CHECKING:
-    from carbonspan.core.values import Counts
     from carbonspan.usage._counts import Raw
     from carbonspan.usage._dialects import Dialect, Names, Operation, Source, TokenSet
-    from carbonspan.usage._shapes import Shape
 
 Get = Callable[[str], object]
 
@@ -49,55 +46,10 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
         attributes = dict(attributes)
     elif attributes.keys().isdisjoint(MARKERS):
         return None
-    shape = shape_of(attributes, scope)
-    if shape is not None:
-        found = _by_shape(attributes, shape)
-        if found is not None:
-            return found
-    return _read(attributes, choose(attributes, scope) if shape is None else shape.dialect, shape)
+    return _read(attributes, choose(attributes, scope))
 
 
-def _by_shape(attributes: dict[str, Any], shape: Shape) -> Usage | None:
-    """Return the usage of a span of a known shape and case; None where it takes the long way."""
-    case = shape.case(attributes)
-    found = None if case is None else counts_of(attributes, shape, case)
-    if case is None or found is None:
-        return None
-    role, operation, provider, model, request_model, _ = case
-    (tokens_in, tokens_out, cached, cache_write, reasoning, problem), response_id = found
-    return Usage(
-        role,
-        operation.name,
-        provider,
-        model,
-        request_model,
-        shape.dialect.id,
-        tokens_in,
-        tokens_out,
-        cached,
-        cache_write,
-        reasoning,
-        response_id,
-        False,  # noqa: FBT003 - by position, see Usage: naming its fields costs as much as the look-ups
-        problem,
-    )
-
-
-def counts_of(attributes: Mapping[str, Any], shape: Shape, case: Case) -> tuple[Counts, str] | None:
-    """Return the counts and the response id of a span of a known shape and case; None where it takes the long way."""
-    get = attributes.get
-    counted = shape.counts
-    raw = (get(counted[0]), get(counted[1]), get(counted[2]), get(counted[3]), get(counted[4]), get(counted[5]))
-    if raw[0] is None or raw[1] is None or (shape.ambiguous and any(raw[at] is None for at in shape.ambiguous)):
-        return None  # something is missing: the long way knows where else to look
-    response_id = get(shape.response_id, "")
-    if type(response_id) is not str or len(response_id) > _MAX_TEXT or response_id.isspace():
-        response_id = _text(get, (shape.response_id,))
-    return settle(raw, case.reading, case.operation.output_optional), response_id
-
-
-def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> Usage | None:
-    """Return the usage of any span, and let its shape remember what its texts decided."""
+def _read(attributes: dict[str, Any], dialect: Dialect) -> Usage | None:
     get = attributes.get
     request_model = _text(get, dialect.request_model)
     model = _text(get, dialect.response_model) or request_model
@@ -109,10 +61,7 @@ def _read(attributes: dict[str, Any], dialect: Dialect, shape: Shape | None) -> 
     if raw is None or source is None:
         counts = NOTHING
     else:
-        reading = source.reading(provider)
-        counts = settle(raw, reading, operation.output_optional)
-        if shape is not None:
-            shape.remember(attributes, Case(operation.role, operation, provider, model, request_model, reading))
+        counts = consistent(raw, source.reading(provider), operation.output_optional)
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER
@@ -146,12 +95,17 @@ def _first(get: Get, names: Names) -> object:
     return None
 
 
+def text(value: object) -> str:
+    """Return a value that is text with something in it, cut to the length kept, or ""."""
+    return value[:_MAX_TEXT] if isinstance(value, str) and value and not value.isspace() else ""
+
+
 def _text(get: Get, names: Names) -> str:
     """Return the first name's value that is text with something in it, or ""."""
     for name in names:
-        value = get(name)
-        if isinstance(value, str) and value and not value.isspace():
-            return value[:_MAX_TEXT]
+        found = text(get(name))
+        if found:
+            return found
     return ""
 
 

@@ -36,7 +36,7 @@ from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.core.values import Level
 from carbonspan.otel._writeback import Path, path
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry import ATTRIBUTES, METRICS, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, METRICS, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ CHAT: dict[str, Any] = {
     "gen_ai.usage.output_tokens": 300,
 }
 STANDARD = {
-    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.avoided_grams"),
+    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.cache_savings_grams"),
     *TASK,  # each of these spans is a local root
 }
 LINKED = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1))
@@ -289,7 +289,7 @@ def test_metrics_of_the_span_in_the_same_collection() -> None:
         found = {
             m.name: m.data.data_points[0] for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics
         }
-        assert {m.name for m in METRICS} - set(found) <= {"carbon.request.cost", "carbon.emissions.avoided"}
+        assert {m.name for m in METRICS} - set(found) <= {"carbon.request.cost", "carbon.emissions.cache_savings"}
         emissions: Any = found["carbon.request.emissions"]
         assert (emissions.count, len(emissions.explicit_bounds)) == (spans, 15)
         assert emissions.exemplars[-1].span_id == span.get_span_context().span_id

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from carbonspan.grid.source import GridSource
 
-BUNDLED = "bundled"
-"""The name of the tables that ship: always the last resort, so it may be left out. No source is made for it."""
-
 _HTTP = {
     "url": "base address, for a proxy of your own",
     "timeout_s": "connect, read[, total] in seconds; 3.05, 10, 30 by default",

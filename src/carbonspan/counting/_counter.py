@@ -1,0 +1,118 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""Decides which of several spans of one call is counted, and adds up what every task caused.
+
+1. Of nested spans the innermost that reports usage counts; those above it that report the same sort are duplicates.
+2. Whatever ends first counts first: a span that ends below one that has been counted is the duplicate, unless it had
+   not started when that one ended (a context that leaked, work that was left running).
+3. Spans of one answer (response id, provider, model) that overlap in time are one call; one that starts after the other
+   ended was answered from a cache. Where there is no id, see `deduplicator`.
+4. A container's usage counts only where nothing below it reported any.
+
+Embeddings and rerankings are another sort than the answers of a model: a chat that holds an embedding call is not its
+duplicate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from carbonspan.core._outcome import ENCODING, Role
+from carbonspan.counting._ancestry import was_counted
+from carbonspan.counting._attribution import MAX_FLAGS
+from carbonspan.counting._deduplicator import Deduplicator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from carbonspan.counting._ancestry import SpanNode
+    from carbonspan.estimate._plan import Figures
+
+_COUNTED, _DUPLICATE = Role.INFERENCE, Role.DUPLICATE
+
+
+class Counter:
+    """What one processor or exporter has counted. Holds no lock."""
+
+    def __init__(self) -> None:
+        self.deduplicator = Deduplicator()
+        self.alone = self.deduplicator.judge
+        """Returns what an inference is above and below which there is nothing, and takes it in."""
+
+    def inference(self, node: SpanNode | None, figures: Figures, above: Sequence[SpanNode]) -> Role:
+        """Return what an inference span is, and take it in.
+
+        Args:
+            node: The span; `None` where nothing is kept of it, since nothing below it reported any usage.
+            figures: What it amounts to.
+            above: Its ancestors, nearest first.
+
+        Returns:
+            `Role.INFERENCE` where it counts, else `Role.DUPLICATE` or `Role.CACHED`.
+        """
+        encodes, start_ns = figures.plan.encodes, figures.start_ns
+        if (node is not None and node.totals.covers(encodes=encodes)) or _any_counted(above, encodes, start_ns):
+            role = _DUPLICATE
+            self.deduplicator.remember(figures)
+        else:
+            role = self.deduplicator.judge(figures)
+        if role is not _COUNTED:
+            _cover(above, encodes=encodes)
+            return role
+        if node is not None:
+            if len(node.totals):
+                node.totals.add(figures)
+            node.counted_as = "encoding" if encodes else "answer"
+        for ancestor in above:
+            # Of one that has ended this comes too late to be shown, and does no harm.
+            ancestor.totals.add(figures)
+        return role
+
+    def reported(self, above: Sequence[SpanNode], operation: str, elsewhere: Figures | None = None) -> None:
+        """Take in a span whose usage is not counted here, and nowhere above it: a cache's answer, a gateway's call.
+
+        Args:
+            above: Its ancestors.
+            operation: What it did.
+            elsewhere: What it says of a call that another process counts: its siblings here are not counted, either.
+        """
+        _cover(above, encodes=operation in ENCODING)
+        if elsewhere is not None:
+            self.deduplicator.judge(elsewhere)
+
+    def container(self, node: SpanNode, figures: Figures | None, start_ns: int, above: Sequence[SpanNode]) -> Role:
+        """Return whether a container's own usage counts: it does where nothing below it has reported any.
+
+        Args:
+            node: The span.
+            figures: What its usage would count for; `None` where it has none.
+            start_ns: Its start.
+            above: Its ancestors, nearest first.
+
+        Returns:
+            `Role.INFERENCE` where it counts, else `Role.DUPLICATE`.
+        """
+        if figures is None or node.totals.covers() or _any_counted(above, None, start_ns):
+            return _DUPLICATE
+        node.totals.add(figures)
+        node.counted_as = "answer"
+        for ancestor in above:
+            ancestor.totals.add(figures)
+        return _COUNTED
+
+    @staticmethod
+    def flagged(above: Sequence[SpanNode], flags: Mapping[str, str]) -> None:
+        """Show the flags of an inference on the root of its task, too."""
+        if flags and above:
+            totals = above[-1].totals
+            if len(totals.flags) < MAX_FLAGS:
+                totals.flags.update(flags)
+
+
+def _any_counted(above: Sequence[SpanNode], encodes: bool | None, start_ns: int) -> bool:  # noqa: FBT001 - as `was_counted`
+    return any(was_counted(ancestor, encodes, start_ns) for ancestor in above)
+
+
+def _cover(above: Sequence[SpanNode], *, encodes: bool) -> None:
+    for ancestor in above:
+        ancestor.totals.cover(encodes=encodes)

@@ -1,0 +1,73 @@
+# Copyright The carbonspan authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a span: exact sums in any order, bounded, and between threads without a lock."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import threading
+from fractions import Fraction
+
+from hypothesis import given, strategies as st
+
+from carbonspan.counting._ancestry import Totals
+from tests.figures import figures
+
+ONE = figures()
+amounts = st.floats(min_value=0, max_value=1e6)
+
+
+@given(st.lists(amounts, max_size=400))
+def test_a_sum_is_exact_in_any_order_and_bounded(values: list[float]) -> None:
+    one, other = Totals(), Totals()
+    for value in values:
+        one.add(ONE._replace(emissions_central_g=value))
+    for value in random.Random(1).sample(values, len(values)):
+        other.add(ONE._replace(emissions_central_g=value))
+    assert one.sum()[:2] == other.sum()[:2] == (len(values), float(sum(map(Fraction, values))))
+    assert len(one) <= 65
+    one.take(other)
+    assert one.sum()[1] == math.fsum([*values, *values])
+    assert one.sum()[0] == 2 * len(values)
+
+
+def test_what_is_covered_is_told_by_sort() -> None:
+    totals = Totals()
+    assert not totals.covers()
+    totals.cover(encodes=True)
+    assert (totals.covers(), totals.covers(encodes=True), totals.covers(encodes=False)) == (True, True, False)
+    for _ in range(200):
+        totals.cover(encodes=True)
+    assert not totals.covers(encodes=False)
+    totals.add(ONE)
+    assert totals.covers(encodes=False)
+    assert totals.sum()[0] == 1
+
+
+def test_threads_lose_nothing() -> None:
+    totals, together = Totals(), threading.Barrier(8)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def add() -> None:
+        together.wait()
+        for _ in range(1000):
+            totals.add(ONE)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            totals.sum()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert totals.sum() == (
+        8000,
+        math.fsum([ONE.emissions_central_g] * 8000),
+        math.fsum([ONE.energy_central_wh] * 8000),
+    )
