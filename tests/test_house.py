@@ -29,6 +29,25 @@ FACADE = "carbonspan"
 
 API = ast.parse((ROOT / "tests" / "typing" / "api.py").read_text(encoding="utf-8"))
 
+# Rooms in order: each imports only rooms of the rows before it, never one of its own row.
+ORDER = (
+    {"version"},
+    {"core"},
+    {"usage", "energy", "site", "grid"},
+    {"estimate"},
+    {"counting"},
+    {"telemetry"},
+    {"live"},
+    {"runtime"},
+    {"otel"},
+    {"decide", "report", "measure"},
+    {"collector"},
+    {"demo"},
+    {"cli"},
+)
+NARROWER = {"live": {"version", "core", "grid"}}
+EDGES = {"otel", "cli", "testing"}  # nothing imports them, but for the command, which says how spans are written on
+USERS = {"demo", "cli", "testing"}  # they use the façade, as applications do
 # What reaches the network, files or other processes, and the rooms that may import it.
 IO = {
     **dict.fromkeys(("requests", "urllib3", "http", "socket", "ssl"), frozenset({"live", "demo"})),
@@ -59,6 +78,24 @@ def imports_of(name: str) -> set[str]:
 def room(module: str) -> str:
     """Return the room that a module lies in; the façade's is its own name."""
     return FACADE if module == FACADE else module.split(".")[1]
+
+
+def may_import(importer: str) -> set[str]:
+    rows = [row for row in ORDER if importer in row]
+    before = set().union(*(ORDER[: ORDER.index(rows[0])] if rows else ORDER))
+    allowed = NARROWER.get(importer, before if importer == "cli" else before - EDGES) | {importer}
+    return allowed | {FACADE} if importer in USERS else allowed
+
+
+def test_a_room_imports_only_rooms_before_it() -> None:
+    assert {room(name) for name in MODULES} <= set().union({FACADE, "testing"}, *ORDER)
+    wrong = [
+        f"{name} imports {module}"
+        for name in MODULES.keys() - {FACADE}
+        for module in imports_of(name)
+        if module.split(".")[0] == FACADE and room(module) not in may_import(room(name))
+    ]
+    assert sorted(wrong) == []
 
 
 def test_only_the_edges_do_io() -> None:
