@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from carbonspan import site as sites
 from carbonspan.core import _option_values as values
@@ -21,9 +21,7 @@ from carbonspan.energy.model import CheckedModel
 from carbonspan.estimate._estimator import Estimator
 from carbonspan.grid import _bundled as bundled
 from carbonspan.grid._resolver import STALE_HOURS, Resolver
-from carbonspan.live._selection import parse_source_options, parse_sources
 from carbonspan.live._status import NOTHING
-from carbonspan.live.sources import NAMES
 from carbonspan.telemetry._cost import NAMES as COST_NAMES
 from carbonspan.usage._counts import MAX_TOKENS
 from carbonspan.usage._providers import canonical, inferred
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     from carbonspan.core.values import Basis, Level
     from carbonspan.energy.model import EnergyModel
+    from carbonspan.estimate._plan import Plan
     from carbonspan.estimate.footprint import Footprint
     from carbonspan.grid import GridSource
     from carbonspan.live._live import LiveGrid
@@ -89,11 +88,29 @@ def _models(value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _grid(value: Any) -> tuple[Any, ...]:
+    from carbonspan.live._selection import parse_sources  # noqa: PLC0415 - what it knows of sources, for who names one
+
+    return parse_sources(value)
+
+
+def _grid_options(value: Any) -> dict[str, dict[str, Any]]:
+    from carbonspan.live._selection import parse_source_options  # noqa: PLC0415 - as above
+
+    return parse_source_options(value)
+
+
+def _source_names() -> tuple[str, ...]:
+    from carbonspan.live.sources import NAMES  # noqa: PLC0415 - as above
+
+    return NAMES
+
+
 register("region", _region)
 register("regions", _regions)
 register("models", _models)
-register("grid", parse_sources, names=NAMES)
-register("grid_options", parse_source_options)
+register("grid", _grid, names=_source_names)
+register("grid_options", _grid_options)
 
 
 class Runtime:
@@ -209,28 +226,46 @@ def _energy_model(settings: Settings) -> EnergyModel:
     return EcoLogitsModel(fallback=model) if settings.energy == "ecologits" else model
 
 
-# Combinations of options and environment for which `estimate` keeps what it works with.
+# Combinations of options for which `estimate` keeps what it works with, and models in each.
 _MAX_RUNTIMES = 16
-_runtimes: dict[tuple[Any, ...], Runtime] = {}
+_MAX_MODELS = 256
 
 
-def _runtime(options: dict[str, Any]) -> Runtime:
-    """Return a runtime for `estimate`: one for equal options and an equal environment, where they can be compared."""
+class _Kept(NamedTuple):
+    """What estimates under the same options share."""
+
+    runtime: Runtime
+    plans: dict[tuple[str, str, str], Plan]  # by model, provider and operation
+
+
+_kept: dict[frozenset[tuple[str, Any]], _Kept] = {}
+_environment: dict[Any, Any] = {}  # under which that holds
+
+
+def _kept_for(options: Mapping[str, Any]) -> _Kept:
+    """Return what to work with under these options: kept where they can be compared, while the environment is one."""
     # The mapping inside: reading all of the environment by its front door takes longer than the estimate.
     environment = getattr(os.environ, "_data", None)
+    if environment is None or environment != _environment:
+        _kept.clear()
+        _environment.clear()
+        _environment.update(environment or {})
     try:
-        key: tuple[Any, ...] = (frozenset(options.items()), frozenset((environment or {}).items()))
-        found = _runtimes.get(key)
+        key = frozenset(options.items())
+        found = _kept.get(key)
     except TypeError:  # a mapping or a list among the options
-        key, found = (), None
+        key, found = None, None
     if found is None:
-        settings = Settings.resolve(options, os.environ)
-        found = Runtime.of(settings, start=False)
+        given = dict(options)
+        if given.get("region"):
+            # Here it is where the call did run, not an assumption. The locator fills in whose machines those are.
+            given["regions"] = {"*": given["region"]}
+        found = _Kept(Runtime.of(Settings.resolve(given, os.environ), start=False), {})
         # What a live grid knows is another's, and may end.
-        if key and environment is not None and found.live is None:
-            if len(_runtimes) >= _MAX_RUNTIMES:
-                _runtimes.clear()
-            _runtimes[key] = found
+        if key is not None and environment is not None and found.runtime.live is None:
+            if len(_kept) >= _MAX_RUNTIMES:
+                _kept.clear()
+            _kept[key] = found
     return found
 
 
@@ -274,11 +309,10 @@ def estimate(
     ns = int(moment.timestamp() * NS_PER_S)
     if ns < 0:
         raise ValueError(f"at is {at!r}; allowed: 1970 or later")
-    given: dict[str, Any] = {**options}
-    if given.get("region"):
-        # Here it is where the call did run, not an assumption. The locator fills in whose machines those are.
-        given["regions"] = {"*": given["region"]}
-    runtime = _runtime(given)
+    runtime, plans = _kept_for(options)
+    known = plans.get((model, provider, operation))
+    if known is not None and known.first_ns <= ns < known.last_ns:
+        return known.figures("", ns, ns, input_tokens, output_tokens, cached_input_tokens, None, None).footprint()
     usage = Usage(
         role=Role.INFERENCE,
         operation=operation,
@@ -302,6 +336,10 @@ def estimate(
             f"option 'basis_strict' is True, but no {runtime.settings.basis.value} intensity is known for "
             f"{place.region}; allowed: another basis or region"
         )
+    if figures.plan.lasting:
+        if len(plans) >= _MAX_MODELS:
+            plans.clear()
+        plans[model, provider, operation] = figures.plan
     return figures.footprint()
 
 

@@ -138,3 +138,15 @@ def test_any_model_and_time_gives_ordered_finite_figures(
         assert 0 <= r.low <= r.central <= r.high < math.inf
     if given_in + given_out:
         assert got.emissions_g.central > 0 or got.energy.tier == "embedding"
+
+
+def test_what_is_kept_between_estimates_follows_the_environment_and_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = estimate()
+    assert estimate() == before
+    monkeypatch.setenv("CARBONSPAN_PUE", "2.5")
+    assert estimate().site.pue.central == 2.5
+    monkeypatch.delenv("CARBONSPAN_PUE")
+    assert estimate() == before
+    later = estimate(at=NOON + timedelta(hours=1))
+    assert later.intensity.hour == NOON + timedelta(hours=1)
+    assert estimate(output_tokens=2000).emissions_g.central > before.emissions_g.central

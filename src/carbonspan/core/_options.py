@@ -28,16 +28,16 @@ ENVIRONMENT_PREFIX = "CARBONSPAN_"
 BUNDLED = "bundled"
 """The name of the tables that ship: always the last resort, so it may be left out."""
 
-_checks: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {}
+_checks: dict[str, tuple[Callable[[Any], Any], Callable[[], tuple[str, ...]]]] = {}
 
 
-def register(option: str, check: Callable[[Any], Any], *, names: tuple[str, ...] = ()) -> None:
+def register(option: str, check: Callable[[Any], Any], *, names: Callable[[], tuple[str, ...]] = tuple) -> None:
     """Have an option's value checked by the room that knows: this table imports none.
 
     Args:
         option: Its name.
         check: Returns the value from a Python value or the text of an environment variable; raises `ValueError`.
-        names: What stands for `{names}` in what the table says is allowed.
+        names: Returns what stands for `{names}` in what the table says is allowed.
     """
     _checks[option] = (check, names)
 
@@ -55,7 +55,7 @@ class Option(NamedTuple):
     @property
     def allowed(self) -> str:
         """What is allowed, for people."""
-        return self.text.replace("{names}", ", ".join(_checks[self.name][1])) if self.name in _checks else self.text
+        return self.text.replace("{names}", ", ".join(_checks[self.name][1]())) if "{names}" in self.text else self.text
 
     @property
     def environment(self) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core.values import NO_LOGARITHM, Range
-from carbonspan.estimate.footprint import Footprint, footprint, rate
+from carbonspan.estimate.footprint import Footprint, rate
 from carbonspan.usage import consistent, text
 from carbonspan.usage._counts import MAX_TOKENS, Reading
 
@@ -77,12 +77,19 @@ class Figures(NamedTuple):
         )
 
     def footprint(self) -> Footprint:
-        """Return what users are given."""
+        """Return what users are given: the same with ranges, see `footprint.footprint`."""
         plan = self.plan
-        energy = plan.energy._replace(
-            it_j=Range(self.it_low_j, self.it_central_j, self.it_high_j), cache_savings_it_j=self.cache_savings_it_j
+        it_j = Range(self.it_low_j, self.it_central_j, self.it_high_j)
+        return Footprint(
+            self.usage,
+            plan.energy._replace(it_j=it_j, cache_savings_it_j=self.cache_savings_it_j),
+            plan.site,
+            plan.intensity,
+            Range(self.emissions_low_g, self.emissions_central_g, self.emissions_high_g),
+            Range(self.energy_low_wh, self.energy_central_wh, self.energy_high_wh),
+            *plan.rates.others_of(rate(it_j)),
+            self.cache_savings_g,
         )
-        return footprint(self.usage, energy, plan.site, plan.intensity, plan.rates)
 
 
 class Plan:

@@ -78,6 +78,16 @@ class Rates(NamedTuple):
     """What every footprint needs of the above, side by side: looking each up by name would cost as much as the sums.
     Centre and squared log widths of emissions and facility energy, then the centres of the other three."""
 
+    def others_of(self, it_j: Rate) -> tuple[Range, Range, Range, Range, Range]:
+        """Return what an energy causes beside emissions and facility energy: the order is that of `Footprint`."""
+        return (
+            self.operational_g.times(it_j),
+            self.embodied_g.times(it_j),
+            self.water_ml.times(it_j),
+            self.water_onsite_ml.times(it_j),
+            self.water_offsite_ml.times(it_j),
+        )
+
 
 def rates(site: Site, intensity: Intensity) -> Rates:
     """Return what one joule of IT energy causes at `site` under `intensity`.
@@ -122,12 +132,12 @@ class Footprint:
     """Carbon intensity of the electricity there, gCO2e/kWh, and how it is known."""
     emissions_g: Range
     """Operational and embodied CO2e, grams."""
+    energy_wh: Range
+    """Energy at the facility, IT x PUE, watt-hours."""
     operational_g: Range
     """CO2e of the electricity, grams."""
     embodied_g: Range
     """This inference's share of making the hardware, grams of CO2e."""
-    energy_wh: Range
-    """Energy at the facility, IT x PUE, watt-hours."""
     water_ml: Range
     """On-site and off-site water, millilitres."""
     water_onsite_ml: Range
@@ -182,12 +192,8 @@ def footprint(usage: Usage, energy: Energy, site: Site, intensity: Intensity, kn
         energy,
         site,
         intensity,
-        emissions_g=per_j.emissions_g.times(it_j),
-        operational_g=per_j.operational_g.times(it_j),
-        embodied_g=per_j.embodied_g.times(it_j),
-        energy_wh=per_j.facility_wh.times(it_j),
-        water_ml=per_j.water_ml.times(it_j),
-        water_onsite_ml=per_j.water_onsite_ml.times(it_j),
-        water_offsite_ml=per_j.water_offsite_ml.times(it_j),
-        cache_savings_g=None if usage.cached_input_tokens is None else saved_j * per_j.emissions_g.per_j.central,
+        per_j.emissions_g.times(it_j),
+        per_j.facility_wh.times(it_j),
+        *per_j.others_of(it_j),
+        None if usage.cached_input_tokens is None else saved_j * per_j.emissions_g.per_j.central,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.grid.source import GridSource
@@ -129,6 +128,8 @@ def _make(item: Any, options: Mapping[str, Mapping[str, Any]], environ: Mapping[
 
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=repr)
+    from hashlib import blake2b  # noqa: PLC0415 - brings OpenSSL, for who uses a live source
+
     return blake2b(text.encode(), digest_size=ORIGIN_BYTES, person=b"carbonspan grid").hexdigest()
 
 

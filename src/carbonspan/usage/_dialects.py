@@ -7,7 +7,6 @@ The tables are `data/usage/dialects.json` and, for what an operation counts as, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -56,8 +55,7 @@ def unknown_operation(value: str) -> Operation:
     return Operation(value[:_MAX_NAME], Role.CONTAINER)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSet:
+class TokenSet(NamedTuple):
     """The names of one set of counts, each field in order of preference."""
 
     input: Names
@@ -69,8 +67,7 @@ class TokenSet:
     requires: Names  # one of these must be there; empty: always tried
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a dialect keeps a set of counts, and what its totals include."""
 
     attribute: str  # the attribute that holds the set as an object; "" where the set is in the attributes themselves
@@ -83,8 +80,7 @@ class Source:
         return self.by_provider.get(provider, self.default)
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How one instrumentation says what was consumed."""
 
     id: str
@@ -138,7 +134,7 @@ def _operation(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Operation], 
 def _compiled() -> tuple[Dialect, ...]:
     table = load("usage/dialects.json")
     sets = {
-        name: TokenSet(**{field: tuple(entry.get(field, ())) for field in TokenSet.__slots__})
+        name: TokenSet(**{field: tuple(entry.get(field, ())) for field in TokenSet._fields})
         for name, entry in table["token_sets"].items()
     }
 
