@@ -20,7 +20,7 @@ def test_exported_spans_are_bounded_and_what_goes_is_counted() -> None:
         provider.get_tracer("s").start_span("s").end()
     for span in exporter.get_finished_spans():
         spans.expect(span)
-        spans.above(span)
+        spans.around(span)
         spans.leave(span)
     assert len(spans) == 10
     assert spans.evicted == 40

@@ -48,8 +48,10 @@ class Attribution(NamedTuple):
     def attributes(self) -> dict[str, Any]:
         """Return what is written on its span."""
         written: dict[str, Any] = {AGENT: self.agent} if self.agent else {}
-        written.update((FLAG + key, variant) for key, variant in self.flags.items())
-        written.update(self.cohorts)
+        if self.flags:
+            written.update((FLAG + key, variant) for key, variant in self.flags.items())
+        if self.cohorts:
+            written.update(self.cohorts)
         return written
 
     def labels(self, names: Sequence[str], attributes: Mapping[str, Any]) -> tuple[object, ...]:
@@ -59,6 +61,8 @@ class Attribution(NamedTuple):
             names: The names of the labels.
             attributes: The span's own attributes, which win.
         """
+        if len(names) == 1:
+            return (self.agent,)
         found: list[object] = []
         for name in names:
             if name == AGENT:
@@ -96,6 +100,7 @@ class Attributor:
         events: Sequence[Any],
         carried: Mapping[str, object],
         above: Sequence[SpanNode],
+        says: bool = True,  # noqa: FBT001, FBT002 - on every LLM span below another
     ) -> Attribution:
         """Return what an inference inherits.
 
@@ -104,18 +109,27 @@ class Attributor:
             events: Its span's own events.
             carried: The baggage its span started with.
             above: The span's ancestors, nearest first.
+            says: Whether its span may have one of the attributes of `TELLING` itself.
         """
         if not above and not carried and not events and attributes.keys().isdisjoint(TELLING):
             return NOTHING  # alone: nothing to inherit
-        held = [ancestor.attributes for ancestor in above]
-        flags = self._flags_of(((attributes, events), *zip(held, (one.events for one in above), strict=True)), carried)
+        agent = _agent(attributes) if says else ""
+        held: list[Mapping[str, Any]] = []
+        flagged = [(attributes, events)] if events or (says and FLAG_KEY in attributes) else []
+        for ancestor in above:
+            theirs, evaluated = ancestor.attributes, ancestor.events
+            held.append(theirs)
+            if not agent:
+                agent = _agent(theirs)
+            if evaluated or FLAG_KEY in theirs:
+                flagged.append((theirs, evaluated))
+        flags = self._flags_of(flagged, carried) if flagged or carried else {}
         cohorts: dict[str, Any] = {}
         for name in self._cohorts:
             if name not in attributes:
                 value = _inherited(name, held, carried)
                 if value is not None:
                     cohorts[name] = value
-        agent = next((text for one in (attributes, *held) if (text := _agent(one))), "")
         return Attribution(flags, cohorts, agent) if flags or cohorts or agent else NOTHING
 
     def _flags_of(
@@ -123,9 +137,8 @@ class Attributor:
     ) -> dict[str, str]:
         found: dict[str, str] = {}
         for attributes, events in spans:
-            if events or FLAG_KEY in attributes:
-                for key, variant in _evaluated(events, attributes).items():
-                    found.setdefault(key, variant)
+            for key, variant in _evaluated(events, attributes).items():
+                found.setdefault(key, variant)
         for name, value in carried.items():
             key = name.removeprefix(_BAGGAGE_PREFIX) if name.startswith(_BAGGAGE_PREFIX) else ""
             key = key or (name if name in self._flags else "")

@@ -51,7 +51,11 @@ class Counter:
             `Role.INFERENCE` where it counts, else `Role.DUPLICATE` or `Role.CACHED`.
         """
         encodes, start_ns = figures.plan.encodes, figures.start_ns
-        if (node is not None and node.totals.covers(encodes=encodes)) or _any_counted(above, encodes, start_ns):
+        covered = node is not None and node.totals.covers(encodes=encodes)
+        for ancestor in above:
+            if ancestor.counted_as and was_counted(ancestor, encodes, start_ns):
+                covered = True
+        if covered:
             role = _DUPLICATE
             self.deduplicator.remember(figures)
         else:
@@ -92,7 +96,7 @@ class Counter:
         Returns:
             `Role.INFERENCE` where it counts, else `Role.DUPLICATE`.
         """
-        if figures is None or node.totals.covers() or _any_counted(above, None, start_ns):
+        if figures is None or node.totals.covers() or any(was_counted(one, None, start_ns) for one in above):
             return _DUPLICATE
         node.totals.add(figures)
         node.counted_as = "answer"
@@ -107,10 +111,6 @@ class Counter:
             totals = above[-1].totals
             if len(totals.flags) < MAX_FLAGS:
                 totals.flags.update(flags)
-
-
-def _any_counted(above: Sequence[SpanNode], encodes: bool | None, start_ns: int) -> bool:  # noqa: FBT001 - as `was_counted`
-    return any(was_counted(ancestor, encodes, start_ns) for ancestor in above)
 
 
 def _cover(above: Sequence[SpanNode], *, encodes: bool) -> None:

@@ -234,7 +234,7 @@ class Plan:
                 central_j = fresh * weighted + read * cached + out * tokens_out
                 high_j = in_high * weighted + read_high * cached + out_high * tokens_out
                 saved_j = (fresh * context - read) * cached
-                saved_j = max(saved_j, 0.0)
+                saved_j = saved_j if saved_j > 0.0 else 0.0  # noqa: FURB136 - `max` is a call
         per_g, g_below, g_above, per_wh, wh_below, wh_above, operational, embodied, water = self._figures
         central_g, central_wh = per_g * central_j, per_wh * central_j
         if low_j <= NO_LOGARITHM or central_g <= NO_LOGARITHM or central_wh <= NO_LOGARITHM:

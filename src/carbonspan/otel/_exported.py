@@ -96,19 +96,10 @@ class ExportedSpans:
             return ExportedNode()  # it can be nobody's parent
         return self._of((span.context.trace_id, span.context.span_id))
 
-    def above(self, span: ReadableSpan) -> tuple[ExportedNode, ...]:
-        """Return what is kept of the spans above one of the batch, nearest first."""
-        return tuple(self._above(self.made(span)))
-
-    @staticmethod
-    def events(span: ReadableSpan) -> Sequence[Any]:
-        """Return the events of a span of the batch."""
-        return span.events
-
-    @staticmethod
-    def baggage(span: ReadableSpan) -> Mapping[str, object]:  # noqa: ARG004 - the interface's
-        """Return nothing: baggage is not exported."""
-        return _NOTHING
+    def around(self, span: ReadableSpan) -> tuple[ExportedNode, tuple[ExportedNode, ...], Mapping[str, object]]:
+        """Return what is kept of a span of the batch and of those above it, nearest first; baggage is not exported."""
+        node = self.made(span)
+        return node, tuple(self._above(node)), _NOTHING
 
     def _above(self, one: ExportedNode) -> Iterator[ExportedNode]:
         key = one.parent

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from carbonspan.core._outcome import Outcome, Role
 from carbonspan.core.values import Level
-from carbonspan.counting._attribution import FLAG, NOTHING, Attributor
+from carbonspan.counting._attribution import AGENT, FLAG, NOTHING, Attributor
 from carbonspan.counting._counter import Counter
 from carbonspan.counting._handled import handled
 from carbonspan.otel._writeback import facts
@@ -65,16 +65,8 @@ class Spans(Protocol):
         """Return what is kept of a span, made where nothing was."""
         ...
 
-    def above(self, span: ReadableSpan) -> Sequence[SpanNode]:
-        """Return what is kept of the spans above one, nearest first."""
-        ...
-
-    def events(self, span: ReadableSpan) -> Sequence[Any]:
-        """Return a span's events."""
-        ...
-
-    def baggage(self, span: ReadableSpan) -> Mapping[str, object]:
-        """Return the baggage a span started with."""
+    def around(self, span: ReadableSpan) -> tuple[SpanNode | None, Sequence[SpanNode], Mapping[str, object]]:
+        """Return what is kept of a span and of those above it, nearest first, and the baggage it started with."""
         ...
 
 
@@ -133,7 +125,7 @@ class Handler:
         plan = figures[0]
         is_root = parent is None or parent.is_remote
         if plan.watched or events or self._labelled or not self._alone(span, plan.encodes):
-            outcome, new, labels = self._nested(span, attributes, figures, is_root=is_root)
+            outcome, new, labels = self._nested(span, attributes, figures, events, is_root)
             counted = None if outcome is _DUPLICATED else figures
             cost = stated(attributes) if plan.watched else None
         elif (role := self._judge(figures)) is _COUNTED:
@@ -143,7 +135,7 @@ class Handler:
             new = template(figures) if template else self._writer.of(figures, is_task=is_root and self._says_more)
         else:
             self._spans.count(span, None)
-            outcome, new, labels = self._repeated(span, role, figures, attributes, is_root=is_root)
+            outcome, new, labels = self._repeated(span, attributes, events, role, figures, is_root=is_root)
             counted, cost = None if outcome is _DUPLICATED else figures, None
         missed = self._write(span, attributes, new)
         # Through `tuple` itself: a named tuple's own constructor takes as long as all the rest.
@@ -174,40 +166,60 @@ class Handler:
                 self._write(span, attributes, new)
 
     def _nested(
-        self, span: ReadableSpan, attributes: Mapping[str, Any], figures: Figures, *, is_root: bool
+        self,
+        span: ReadableSpan,
+        attributes: Mapping[str, Any],
+        figures: Figures,
+        events: Sequence[Any],
+        is_root: bool,  # noqa: FBT001 - on every LLM span below another
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
         """Return outcome, attributes and labels of an inference that may have spans above it or below it."""
-        spans = self._spans
-        node, above = spans.node(span), spans.above(span)
+        node, above, carried = self._spans.around(span)
         role = self.counter.inference(node, figures, above)
         if role is not _COUNTED:
-            return self._repeated(span, role, figures, attributes, is_root=is_root)
-        spans.count(span, figures[0].encodes)
-        attribution, labels = self._whose(span, attributes, above)
-        task = self._task(node) if is_root else {}
-        new = self._writer.of(figures, is_task=is_root and self._says_more and not task)  # a task, if only of one call
+            return self._repeated(span, attributes, events, role, figures, is_root=is_root)
+        self._spans.count(span, figures[0].encodes)
+        plan = figures[0]
+        attribution = self._attributor.of(attributes, events, carried, above, plan.watched)
+        task = self._task(node) if is_root and node is not None else None
+        is_task = is_root and self._says_more and not task  # a task, if only of one call
+        template = plan.templates.get(figures[-1] + TASK_TEMPLATE if is_task else figures[-1])
+        new = template(figures) if template else self._writer.of(figures, is_task=is_task)
         if self._says_more:
-            if attribution is not NOTHING:
+            flags, cohorts, agent = attribution
+            if agent:
+                new[AGENT] = agent
+            if flags or cohorts:
                 new.update(attribution.attributes())
-                if attribution.flags and not is_root:
-                    self.counter.flagged(above, attribution.flags)
-            new.update(task)
-        return figures[0].outcome, new, labels
+                if flags and not is_root:
+                    self.counter.flagged(above, flags)
+            if task:
+                new.update(task)
+        if self._labelled:
+            return plan.outcome, new, attribution.labels(self._labels, attributes)
+        return plan.outcome, new, (attribution.agent,) if attribution.agent else ()
 
     def _repeated(
-        self, span: ReadableSpan, role: Role, figures: Figures | None, attributes: Mapping[str, Any], *, is_root: bool
+        self,
+        span: ReadableSpan,
+        attributes: Mapping[str, Any],
+        events: Sequence[Any],
+        role: Role,
+        figures: Figures | None,
+        *,
+        is_root: bool,
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
         """Return outcome, attributes and labels of a span whose call is counted elsewhere, or came from a cache."""
-        node = self._spans.node(span)
+        node, above, carried = self._spans.around(span)
         if role is _DUPLICATE:
             return _DUPLICATED, role_attributes(role) | self._task(node), ()
-        _, labels = self._whose(span, attributes, self._spans.above(span))
+        labels = self._whose(attributes, events, carried, above)[1]
         return Outcome.CACHED, cached_attributes(figures) | (self._task(node) if is_root else {}), labels
 
     def _uncounted(self, span: ReadableSpan, attributes: Mapping[str, Any], found: Estimate, known: Facts) -> None:
         """Handle a span that is no inference with usage: a container, a cache's answer, a call counted elsewhere."""
         usage, outcome, spans = found.usage, found.outcome, self._spans
-        scope, start_ns, end_ns, resource, context, _, parent = known
+        scope, start_ns, end_ns, resource, context, events, parent = known
         is_root = parent is None or parent.is_remote
         figures = None
         if usage.role is not _COUNTED and usage.usable:
@@ -215,15 +227,15 @@ class Handler:
             figures = self._estimator.figures(usage, place, start_ns, end_ns, scope=scope)
         labels: tuple[object, ...] = ()
         if usage.role is Role.CONTAINER:
-            outcome, new, labels = self._container(span, attributes, found, figures, start_ns)
+            outcome, new, labels = self._container(span, attributes, events, figures, start_ns)
             figures = figures if outcome is Outcome.CONTAINER_USAGE else None
         elif usage.role is _COUNTED:
             # It does not say what it consumed; what ended below it may.
             new = self._task(spans.node(span))
         else:
             elsewhere = figures if usage.role is _DUPLICATE else None  # counted by another process
-            self.counter.reported(spans.above(span), usage.operation, elsewhere)
-            outcome, new, labels = self._repeated(span, usage.role, figures, attributes, is_root=is_root)
+            self.counter.reported(spans.around(span)[1], usage.operation, elsewhere)
+            outcome, new, labels = self._repeated(span, attributes, events, usage.role, figures, is_root=is_root)
             figures = None if usage.role is _DUPLICATE else figures
         missed = self._write(span, attributes, new) if new else 0
         cost = stated(attributes) if figures is not None else None
@@ -233,25 +245,29 @@ class Handler:
         self,
         span: ReadableSpan,
         attributes: Mapping[str, Any],
-        found: Estimate,
+        events: Sequence[Any],
         figures: Figures | None,
         start_ns: int,
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
-        spans = self._spans
-        node, above = spans.made(span), spans.above(span)
+        node = self._spans.made(span)
+        _, above, carried = self._spans.around(span)
         new = role_attributes(Role.CONTAINER)
         if figures is None or self.counter.container(node, figures, start_ns, above) is not _COUNTED:
-            return found.outcome, new | self._task(node), ()
-        attribution, labels = self._whose(span, attributes, above)
+            return Outcome.CONTAINER, new | self._task(node), ()
+        attribution, labels = self._whose(attributes, events, carried, above)
         if self._says_more:
             new.update(attribution.attributes())
             self.counter.flagged(above, attribution.flags)
         return Outcome.CONTAINER_USAGE, self._writer.of(figures) | new | self._task(node), labels
 
     def _whose(
-        self, span: ReadableSpan, attributes: Mapping[str, Any], above: Sequence[SpanNode]
+        self,
+        attributes: Mapping[str, Any],
+        events: Sequence[Any],
+        carried: Mapping[str, object],
+        above: Sequence[SpanNode],
     ) -> tuple[Attribution, tuple[object, ...]]:
-        attribution = self._attributor.of(attributes, self._spans.events(span), self._spans.baggage(span), above)
+        attribution = self._attributor.of(attributes, events, carried, above)
         if attribution is NOTHING and not self._labelled:
             return attribution, ()
         return attribution, attribution.labels(self._labels, attributes)

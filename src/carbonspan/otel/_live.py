@@ -12,20 +12,20 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from carbonspan.counting._ancestry import MAX_DEPTH, Totals
-from carbonspan.otel._writeback import events_of, held, plain
+from carbonspan.otel._writeback import held, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
 # The names under which it hangs there.
-_CONTEXT, _NODE, _HOPS = "_carbonspan_context", "_carbonspan_node", "_carbonspan_hops"
-_COUNTED, _DEPTH = "_carbonspan_counted", "_carbonspan_depth"
+_CONTEXT, _PARENT, _NODE = "_carbonspan_context", "_carbonspan_parent", "_carbonspan_node"
+_COUNTED, _DEPTH, _HOPS = "_carbonspan_counted", "_carbonspan_depth", "_carbonspan_hops"
 
 MAX_ENDED = 16
 """Ancestors in a row that had ended when their child started; beyond, a span forgets where it came from. Without this a
@@ -39,15 +39,16 @@ overlap: a task that starts the next one and then ends never has an ancestor in 
 class LiveNode:
     """What is kept of a span below which something reported usage: a `SpanNode`."""
 
-    __slots__ = ("_attributes", "_baggage", "_events", "_span", "above", "counted_as", "totals")
+    __slots__ = ("_attributes", "_baggage", "_span", "counted_as", "events", "path", "totals")
 
     def __init__(self, span: Any) -> None:
         # Not the span itself, on which this hangs: then only the garbage collector could let go of both.
         self._span = weakref.ref(span)
-        self._attributes, self._events = held(span)
+        self._attributes, self.events = held(span)
         context = getattr(span, _CONTEXT, None)
         self._baggage: Mapping[str, object] = baggage.get_all(context) if context else _NOTHING
-        self.above: tuple[LiveNode, ...] | None = None
+        self.path: tuple[LiveNode, ...] | None = None
+        """Itself and those above it, nearest first, once it was asked for: where a span comes from does not change."""
         self.totals = Totals()
         self.counted_as: str = getattr(span, _COUNTED, "")
 
@@ -61,11 +62,6 @@ class LiveNode:
     def attributes(self) -> Mapping[str, Any]:
         """Its attributes now."""
         return plain(self._attributes)
-
-    @property
-    def events(self) -> Sequence[Any]:
-        """Its events now."""
-        return self._events or ()
 
     @property
     def baggage(self) -> Mapping[str, object]:
@@ -89,15 +85,18 @@ def started(span: Any, context: Context, *, copies: bool) -> None:
     """
     if context:
         parent = get_current_span(context)
-        if getattr(parent, "end_time", None) is not None:
-            hops = getattr(parent, _HOPS, 0) + 1
-            if hops > MAX_ENDED:
+        if parent is not INVALID_SPAN:
+            if getattr(parent, "end_time", None) is not None:
+                hops = getattr(parent, _HOPS, 0) + 1
+                if hops > MAX_ENDED:
+                    return
+                span._carbonspan_hops = hops  # noqa: SLF001 - ours
+            depth = getattr(parent, _DEPTH, 0) + 1
+            if depth % MAX_DEPTH == 0 and not _let_go(parent, depth):
                 return
-            span._carbonspan_hops = hops  # noqa: SLF001 - ours
-        depth = getattr(parent, _DEPTH, 0) + 1
-        if depth % MAX_DEPTH == 0 and not _let_go(parent, depth):
-            return
-        span._carbonspan_depth = depth  # noqa: SLF001 - ours
+            span._carbonspan_depth = depth  # noqa: SLF001 - ours
+            if hasattr(parent, "_readable_span"):  # it records, in this process
+                span._carbonspan_parent = parent  # noqa: SLF001 - ours
     span._carbonspan_context = context  # noqa: SLF001 - ours
     if copies:
         _by_id[span.context.span_id] = span
@@ -110,18 +109,15 @@ def _let_go(parent: Any, depth: int) -> bool:
     """
     farthest = (parent, *ancestors(parent))[-1]
     if getattr(farthest, "end_time", None) is not None:
-        farthest._carbonspan_context = None  # noqa: SLF001 - ours
+        farthest._carbonspan_context = farthest._carbonspan_parent = None  # noqa: SLF001 - ours
     return depth < _DEEPEST
 
 
 def ancestors(span: Any) -> Iterator[Any]:
     """Yield the spans above one, nearest first, as far as they are of this process and known."""
     for _ in range(MAX_DEPTH):
-        context = getattr(span, _CONTEXT, None)
-        if not context:
-            return
-        span = get_current_span(context)
-        if not hasattr(span, "_readable_span"):  # not recording, of another process, or none
+        span = getattr(span, _PARENT, None)
+        if span is None:
             return
         yield span
 
@@ -167,31 +163,22 @@ class LiveSpans:
         """Return what is kept of a span that ends, made where nothing was."""
         return _made(_original(span))
 
-    @staticmethod
-    def above(span: ReadableSpan) -> tuple[LiveNode, ...]:
-        """Return what is kept of the spans above one that ends, nearest first."""
-        context = getattr(_original(span), _CONTEXT, None)
+    def around(self, span: ReadableSpan) -> tuple[LiveNode | None, tuple[LiveNode, ...], Mapping[str, object]]:
+        """Return what is kept of a span that ends and of those above it, nearest first, and the baggage it has."""
+        original: Any = _original(span) if self._copies else span
+        node = getattr(original, _NODE, None)
+        context = getattr(original, _CONTEXT, None)
         if not context:
-            return ()
-        parent = get_current_span(context)
-        if not hasattr(parent, "_readable_span"):
-            return ()
-        node = _made(parent)
-        above = node.above
-        if above is None:  # once: where a span comes from does not change
-            above = node.above = tuple(map(_made, ancestors(parent)))[: MAX_DEPTH - 1]
-        return (node, *above)
-
-    @staticmethod
-    def events(span: ReadableSpan) -> Sequence[Any]:
-        """Return the events of a span that ends."""
-        return events_of(span)
-
-    @staticmethod
-    def baggage(span: ReadableSpan) -> Mapping[str, object]:
-        """Return the baggage a span started with."""
-        context = getattr(_original(span), _CONTEXT, None)
-        return baggage.get_all(context) if context else _NOTHING
+            return node, (), _NOTHING
+        parent = getattr(original, _PARENT, None)
+        if parent is None:
+            return node, (), baggage.get_all(context)
+        above = getattr(parent, _NODE, None) or _made(parent)
+        path = above.path
+        if path is None:
+            path = above.path = (above, *map(_made, ancestors(parent)))[:MAX_DEPTH]
+        # The parent only: nothing else is carried.
+        return node, path, _NOTHING if len(context) == 1 else baggage.get_all(context)
 
 
 def _made(span: Any) -> LiveNode:

@@ -57,9 +57,10 @@ def read(span: ReadableSpan) -> Mapping[str, Any]:
     return attributes or {}
 
 
-def held(span: Any) -> tuple[Any, Any]:
+def held(span: Any) -> tuple[Any, Sequence[Any]]:
     """Return the containers in which a span holds its attributes and its events: they stay its own while it lives."""
-    return getattr(span, "_attributes", None), getattr(span, "_events", None)
+    events = getattr(span, "_events", ())
+    return getattr(span, "_attributes", None), getattr(events, "_dq", events)
 
 
 def plain(attributes: Any) -> Mapping[str, Any]:
@@ -67,16 +68,11 @@ def plain(attributes: Any) -> Mapping[str, Any]:
     return getattr(attributes, "_dict", attributes) or {}
 
 
-def events_of(span: Any) -> Sequence[Any]:
-    """Return a span's events as the SDK holds them, without copying."""
-    return getattr(span, "_events", None) or ()
-
-
 def facts(span: Any) -> Facts:
     """Return what is read of an ended span beside its attributes, without a call of the SDK for each.
 
-    Scope name, start and end (ns; one without a start takes its end), resource attributes, context, whether it has
-    events, and its parent. A span that has them elsewhere is asked for them.
+    Scope name, start and end (ns; one without a start takes its end), resource attributes, context, events, and
+    its parent. A span that has them elsewhere is asked for them.
     """
     try:
         end_ns = span._end_time or 0  # noqa: SLF001 - here and below: see the module
@@ -86,7 +82,7 @@ def facts(span: Any) -> Facts:
             end_ns,
             span._resource._attributes,  # noqa: SLF001
             span._context,  # noqa: SLF001
-            span._events,  # noqa: SLF001
+            span._events._dq,  # noqa: SLF001 - asking the list around it for its length would be a call
             span._parent,  # noqa: SLF001
         )
     except AttributeError:  # no scope, or another class of span

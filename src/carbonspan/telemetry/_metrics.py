@@ -55,6 +55,7 @@ _log = logging.getLogger("carbonspan")
 
 SCOPE = "carbonspan"
 
+_MAX_KEPT = 64  # labels kept with a plan, by its agents
 _ML_PER_L = 1000.0
 _NS_PER_S = 1e9
 
@@ -208,7 +209,8 @@ class Instruments:
             duration.record(duration_s, series, context)
 
     def _series(self, plan: Plan, values: tuple[object, ...], names: tuple[str, ...]) -> Series:
-        series: Series | None = plan.labels.get(values)
+        short = len(values) <= 1  # with the agent's name at most
+        series: Series | None = plan.labels.get(values) if short else None
         if series is None:
             labels = self._labels.get(names)
             if labels is None:
@@ -225,7 +227,7 @@ class Instruments:
                     *(values or (None,) * len(names)),
                 )
             )
-            if not values:  # those of users and flags may be many: they are bounded by `Labels`
+            if short and len(plan.labels) < _MAX_KEPT:  # the values of flags and cohorts may be many
                 plan.labels[values] = series
         return series
 
