@@ -21,7 +21,7 @@ def test_ids_and_scopes_are_unique_and_sourced() -> None:
 def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
     table = load("usage/dialects.json")
     known = {"id", "source", "scopes", "default_operation"} | table["defaults"].keys()
-    fields = set(dialects.TokenSet.__slots__)
+    fields = set(dialects.TokenSet._fields)
     for entry in table["dialects"]:
         assert entry.keys() <= known
         for rule in entry.get("operation", ()):
