@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import datetime, timezone
 
@@ -121,3 +122,27 @@ def test_every_range_is_finite_ordered_and_not_negative(
     for r in _all(got):
         assert 0 <= r.low <= r.central <= r.high < math.inf
     assert got.emissions_g.central == pytest.approx(got.operational_g.central + got.embodied_g.central)
+
+
+def test_a_footprint_as_plain_data_is_json_with_units_in_its_names() -> None:
+    got = footprint(USAGE, energy(Range(1, 2, 3)), site(Range(1.1, 1.2, 1.3)), intensity(Range(100, 400, 800)))
+    plain = json.loads(json.dumps(got.to_dict()))
+    assert plain["emissions_g"] == {
+        "low": got.emissions_g.low,
+        "central": got.emissions_g.central,
+        "high": got.emissions_g.high,
+    }
+    assert plain["intensity"]["basis"] == "life-cycle"
+    assert plain["intensity"]["hour"] == "2026-01-01T00:00:00+00:00"
+    assert plain["site"]["place"]["operator"] == "openai"
+    assert (plain["usage"]["role"], plain["usage"]["input_tokens"]) == ("inference", 1000)
+    assert plain["cache_savings_g"] == 0.0
+
+
+def test_a_footprint_is_a_frozen_value() -> None:
+    made = [
+        footprint(USAGE, energy(Range.exactly(1)), site(Range.exactly(1.2)), intensity(Range.exactly(1))) for _ in "ab"
+    ]
+    assert made[0] == made[1]
+    with pytest.raises(AttributeError):
+        made[0].cache_savings_g = 1.0  # type: ignore[misc]

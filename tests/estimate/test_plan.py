@@ -32,7 +32,7 @@ SPANS = [
     (json.loads(line)["scope"], json.loads(line)["attributes"])
     for file in sorted((Path(__file__).parent.parent / "data" / "spans").rglob("*.jsonl"))
     for line in file.read_text(encoding="utf-8").splitlines()
-    if '"attributes"' in line and '"scope"' in line
+    if json.loads(line).get("scope") is not None and json.loads(line).get("attributes")
 ]
 # 2026-03-01T12:00:00Z
 NOON_NS = 1_772_366_400_000_000_000
