@@ -153,15 +153,13 @@ class LiveSpans:
         original = _original(span) if self._copies else span
         original._carbonspan_counted = "" if encodes is None else "encoding" if encodes else "answer"  # noqa: SLF001 - ours
 
-    @staticmethod
-    def node(span: ReadableSpan) -> LiveNode | None:
+    def node(self, span: ReadableSpan) -> LiveNode | None:
         """Return what is kept of a span that ends, `None` where nothing is."""
-        return getattr(_original(span), _NODE, None)
+        return getattr(_original(span) if self._copies else span, _NODE, None)
 
-    @staticmethod
-    def made(span: ReadableSpan) -> LiveNode:
+    def made(self, span: ReadableSpan) -> LiveNode:
         """Return what is kept of a span that ends, made where nothing was."""
-        return _made(_original(span))
+        return _made(_original(span) if self._copies else span)
 
     def around(self, span: ReadableSpan) -> tuple[LiveNode | None, tuple[LiveNode, ...], Mapping[str, object]]:
         """Return what is kept of a span that ends and of those above it, nearest first, and the baggage it has."""

@@ -67,8 +67,16 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self._handler.recorder.swallow(error)
 
-    def _on_ending(self, span: ReadableSpan) -> None:
+    def _on_ending(self, span: Span) -> None:
         self._saw_ending = True
+        self._ended(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Do the work here only where no `_on_ending` comes: an older SDK, or a wrapper that does not pass it on."""
+        if not self._saw_ending:
+            self._ended(span)
+
+    def _ended(self, span: ReadableSpan) -> None:
         try:
             attributes = read(span)
             if not attributes.keys().isdisjoint(MARKERS):
@@ -78,12 +86,6 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
                 self._handler.other_span(span, attributes)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self._handler.recorder.swallow(error)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Do the work here only where no `_on_ending` comes: an older SDK, or a wrapper that does not pass it on."""
-        if not self._saw_ending:
-            self._on_ending(span)
-            self._saw_ending = False
 
     def shutdown(self) -> None:
         """End the refreshing of the grid, where there is any: within a second."""
