@@ -294,6 +294,27 @@ def test_a_wrapper_that_does_not_pass_the_ending_hook_on() -> None:
     processor.shutdown()
 
 
+def test_threads_under_such_a_wrapper_lose_no_span() -> None:
+    processor = CarbonSpanProcessor(metrics=False)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def end_many() -> None:
+        for n in range(300):
+            times = {"start_time": START_NS + n, "end_time": START_NS + n + 1}
+            processor.on_end(ReadableSpan("chat", attributes=dict(CHAT), **times))
+
+    threads = [threading.Thread(target=end_many) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert sum(processor.counts().values()) == 4 * 300
+
+
 def test_many_threads_count_exactly() -> None:
     processor = CarbonSpanProcessor()
     provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
