@@ -25,7 +25,7 @@ from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, InferenceRecord
 from carbonspan.counting._ancestry import MAX_DEPTH
 from carbonspan.counting._deduplicator import MAX_CALLS
 from carbonspan.counting._handled import Handled
-from carbonspan.otel._live import MAX_ENDED, ancestors
+from carbonspan.otel._live import MAX_ENDED, LiveNode, ancestors
 from carbonspan.telemetry._queue import CAPACITY
 from carbonspan.testing import llm_attributes
 
@@ -80,6 +80,21 @@ def test_spans_that_never_end_leave_nothing_behind() -> None:
     provider.force_flush()
     gc.collect()
     assert gone() is None or not list(ancestors(gone()))
+
+
+def test_what_is_kept_of_a_span_goes_with_it_and_does_not_wait_for_the_garbage_collector() -> None:
+    provider, exporter = pipeline(CarbonSpanProcessor(metrics=False))
+    exporter.shutdown()  # keeps nothing
+    tracer = provider.get_tracer(SCOPE)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            with tracer.start_as_current_span("agent"):
+                tracer.start_span("chat", attributes=CHAT).end()
+        assert not [one for one in gc.get_objects() if isinstance(one, LiveNode)]
+    finally:
+        gc.enable()
 
 
 def test_a_loop_that_starts_each_step_below_the_last_keeps_no_chain() -> None:

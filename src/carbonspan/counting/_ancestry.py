@@ -46,11 +46,6 @@ class SpanNode(Protocol):
         """Its events now."""
         ...
 
-    @property
-    def baggage(self) -> Mapping[str, object]:
-        """The baggage it started with."""
-        ...
-
 
 def was_counted(node: SpanNode, encodes: bool | None, start_ns: int) -> bool:  # noqa: FBT001 - once for each ancestor
     """Return whether a span was itself counted for a call that something below it reports.

@@ -29,15 +29,14 @@ _NOTHING: Mapping[str, Any] = {}
 class ExportedNode:
     """A span that has come, or of which a child has: a `SpanNode`."""
 
-    __slots__ = ("attributes", "baggage", "counted_as", "end_ns", "events", "parent", "totals")
+    __slots__ = ("attributes", "counted_as", "end_ns", "events", "parent", "totals")
 
     def __init__(self) -> None:
         self.parent: Key | None = None  # known once it has come
         self.end_ns: int | None = None
-        # While its batch is handled; baggage is not exported.
+        # While its batch is handled.
         self.attributes: Mapping[str, Any] = _NOTHING
         self.events: Sequence[Any] = ()
-        self.baggage: Mapping[str, object] = _NOTHING
         self.counted_as = ""
         self.totals = Totals()
 

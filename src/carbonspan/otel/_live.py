@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # The names under which it hangs there.
 _CONTEXT, _PARENT, _NODE = "_carbonspan_context", "_carbonspan_parent", "_carbonspan_node"
+_PATH = "_carbonspan_path"  # its own node and those above it: where a span comes from does not change
 _COUNTED, _DEPTH, _HOPS = "_carbonspan_counted", "_carbonspan_depth", "_carbonspan_hops"
 
 MAX_ENDED = 16
@@ -39,16 +40,12 @@ overlap: a task that starts the next one and then ends never has an ancestor in 
 class LiveNode:
     """What is kept of a span below which something reported usage: a `SpanNode`."""
 
-    __slots__ = ("_attributes", "_baggage", "_span", "counted_as", "events", "path", "totals")
+    __slots__ = ("_attributes", "_span", "counted_as", "events", "totals")
 
     def __init__(self, span: Any) -> None:
         # Not the span itself, on which this hangs: then only the garbage collector could let go of both.
         self._span = weakref.ref(span)
         self._attributes, self.events = held(span)
-        context = getattr(span, _CONTEXT, None)
-        self._baggage: Mapping[str, object] = baggage.get_all(context) if context else _NOTHING
-        self.path: tuple[LiveNode, ...] | None = None
-        """Itself and those above it, nearest first, once it was asked for: where a span comes from does not change."""
         self.totals = Totals()
         self.counted_as: str = getattr(span, _COUNTED, "")
 
@@ -62,11 +59,6 @@ class LiveNode:
     def attributes(self) -> Mapping[str, Any]:
         """Its attributes now."""
         return plain(self._attributes)
-
-    @property
-    def baggage(self) -> Mapping[str, object]:
-        """The baggage it started with."""
-        return self._baggage
 
 
 _NOTHING: Mapping[str, object] = {}
@@ -171,10 +163,12 @@ class LiveSpans:
         parent = getattr(original, _PARENT, None)
         if parent is None:
             return node, (), baggage.get_all(context)
-        above = getattr(parent, _NODE, None) or _made(parent)
-        path = above.path
+        path: tuple[LiveNode, ...] | None = getattr(parent, _PATH, None)
         if path is None:
-            path = above.path = (above, *map(_made, ancestors(parent)))[:MAX_DEPTH]
+            # On the span, not on its node: a node that holds itself is left to the garbage collector, and one that
+            # holds others' paths would keep a chain of them.
+            path = (_made(parent), *map(_made, ancestors(parent)))[:MAX_DEPTH]
+            parent._carbonspan_path = path  # noqa: SLF001 - ours
         # The parent only: nothing else is carried.
         return node, path, _NOTHING if len(context) == 1 else baggage.get_all(context)
 
