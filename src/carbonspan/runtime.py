@@ -238,7 +238,7 @@ class _Kept(NamedTuple):
     plans: dict[tuple[str, str, str], Plan]  # by model, provider and operation
 
 
-_kept: dict[frozenset[tuple[str, Any]], _Kept] = {}
+_kept: dict[tuple[Any, ...], _Kept] = {}
 _environment: dict[Any, Any] = {}  # under which that holds
 
 
@@ -251,7 +251,8 @@ def _kept_for(options: Mapping[str, Any]) -> _Kept:
         _environment.clear()
         _environment.update(environment or {})
     try:
-        key = frozenset(options.items())
+        # With the types: True is equal to 1, and allowed where 1 is not.
+        key = (*options.items(), *map(type, options.values()))
         found = _kept.get(key)
     except TypeError:  # a mapping or a list among the options
         key, found = None, None
@@ -261,8 +262,9 @@ def _kept_for(options: Mapping[str, Any]) -> _Kept:
             # Here it is where the call did run, not an assumption. The locator fills in whose machines those are.
             given["regions"] = {"*": given["region"]}
         found = _Kept(Runtime.of(Settings.resolve(given, os.environ), start=False), {})
-        # What a live grid knows is another's, and may end.
-        if key is not None and environment is not None and found.runtime.live is None:
+        # What a live grid knows is another's, and may end; own models may be in a file, which may change.
+        runtime = found.runtime
+        if key is not None and environment is not None and runtime.live is None and not runtime.settings.models:
             if len(_kept) >= _MAX_RUNTIMES:
                 _kept.clear()
             _kept[key] = found

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -15,6 +16,9 @@ import carbonspan
 from carbonspan import Range
 from carbonspan.core._options import Settings
 from carbonspan.runtime import Runtime
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -150,3 +154,23 @@ def test_what_is_kept_between_estimates_follows_the_environment_and_the_hour(mon
     later = estimate(at=NOON + timedelta(hours=1))
     assert later.intensity.hour == NOON + timedelta(hours=1)
     assert estimate(output_tokens=2000).emissions_g.central > before.emissions_g.central
+
+
+def test_a_file_of_models_that_changes_between_estimates_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "models.json"
+    found = []
+    for billions in (8, 80):
+        file.write_text(json.dumps({"my-llama": {"active_b": billions, "total_b": billions}}), encoding="utf-8")
+        found.append(estimate(model="my-llama", models=file).energy_wh.central)
+    assert found[1] > 2 * found[0]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [({"pue": 1.0}, {"pue": True}), ({"basis_strict": True}, {"basis_strict": 1})]
+)
+def test_an_option_that_is_equal_to_an_allowed_one_is_checked_all_the_same(
+    right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    assert estimate(**right)
+    with pytest.raises(ValueError, match="allowed:"):
+        estimate(**wrong)
