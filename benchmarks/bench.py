@@ -98,25 +98,37 @@ class Empty(SpanProcessor):
         pass
 
 
-def spans(
-    processor: SpanProcessor | None, attributes: dict[str, object], reader: InMemoryMetricReader | None = None
-) -> Callable[[], None]:
+def pipeline(processor: SpanProcessor | None) -> TracerProvider:
     provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
     if processor is not None:
         provider.add_span_processor(processor)
     # A queue that never fills within a repeat: what is measured is the caller's side.
-    provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=4 * SPANS, schedule_delay_millis=60_000))
-    tracer = provider.get_tracer(SCOPE)
+    provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=8 * SPANS, schedule_delay_millis=60_000))
+    return provider
 
+
+def spans(
+    processor: SpanProcessor | None,
+    attributes: dict[str, object],
+    reader: InMemoryMetricReader | None = None,
+    *,
+    below_an_agent: bool = False,
+) -> Callable[[], None]:
+    provider = pipeline(processor)
+    tracer = provider.get_tracer(SCOPE)
     own = dict(attributes)
 
     def run() -> None:
+        agent = tracer.start_span("invoke_agent a", attributes=AGENT) if below_an_agent else None
+        below = None if agent is None else set_span_in_context(agent)
         for _ in range(SPANS):
             if RESPONSE_ID in own:
                 own[RESPONSE_ID] = f"chatcmpl-{next(IDS)}"  # as providers do: one that came before is a cache's answer
-            span = tracer.start_span("chat gpt-4o")
+            span = tracer.start_span("chat gpt-4o", below)
             span.set_attributes(own)  # type: ignore[arg-type]
             span.end()
+        if agent is not None:
+            agent.end()
         provider.force_flush()
         if reader is not None:
             reader.get_metrics_data()
@@ -131,35 +143,9 @@ def with_reader() -> Callable[[], None]:
     return spans(CarbonSpanProcessor(meter_provider=meters), LLM, reader)
 
 
-def below_an_agent(processor: SpanProcessor | None) -> Callable[[], None]:
-    """The same LLM spans below an agent's span that stays open."""
-    provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
-    if processor is not None:
-        provider.add_span_processor(processor)
-    provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=4 * SPANS, schedule_delay_millis=60_000))
-    tracer = provider.get_tracer(SCOPE)
-    own = dict(LLM)
-
-    def run() -> None:
-        agent = tracer.start_span("invoke_agent a", attributes=AGENT)
-        below = set_span_in_context(agent)
-        for _ in range(SPANS):
-            own[RESPONSE_ID] = f"chatcmpl-{next(IDS)}"
-            span = tracer.start_span("chat gpt-4o", below)
-            span.set_attributes(own)  # type: ignore[arg-type]
-            span.end()
-        agent.end()
-        provider.force_flush()
-
-    return run
-
-
 def threaded(processor: CarbonSpanProcessor | None, threads: int) -> tuple[float, float]:
     """Return spans a second over so many threads that do nothing else, and the 99th percentile of a span's end (ms)."""
-    provider = TracerProvider(resource=Resource.get_empty(), shutdown_on_exit=False)
-    if processor is not None:
-        provider.add_span_processor(processor)
-    provider.add_span_processor(BatchSpanProcessor(Null(), max_queue_size=8 * SPANS, schedule_delay_millis=60_000))
+    provider = pipeline(processor)
     tracer = provider.get_tracer(SCOPE)
     together, ends = threading.Barrier(threads + 1), [[] for _ in range(threads)]
 
@@ -229,11 +215,6 @@ def estimates() -> Callable[[], None]:
     return run
 
 
-def as_text(processor: SpanProcessor | None) -> Callable[[], None]:
-    """Spans whose usage is an object as text, which each is read by itself."""
-    return spans(processor, LANGFUSE)
-
-
 def memory_mb(count: int = 1_000_000) -> float:
     """Return how much the peak memory of a fresh process grows over the second half of a million spans."""
     code = f"""
@@ -294,10 +275,10 @@ def main() -> None:
         "http plain": spans(None, HTTP),
         "http carbonspan": spans(CarbonSpanProcessor(), HTTP),
         "http empty": spans(Empty(), HTTP),
-        "agent plain": below_an_agent(None),
-        "agent carbonspan": below_an_agent(CarbonSpanProcessor()),
-        "text plain": as_text(None),
-        "text carbonspan": as_text(CarbonSpanProcessor()),
+        "agent plain": spans(None, LLM, below_an_agent=True),
+        "agent carbonspan": spans(CarbonSpanProcessor(), LLM, below_an_agent=True),
+        "text plain": spans(None, LANGFUSE),
+        "text carbonspan": spans(CarbonSpanProcessor(), LANGFUSE),
         "enrich": enrich(),
         "estimate": estimates(),
         "ecologits": ecologits(),
