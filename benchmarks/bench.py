@@ -113,9 +113,10 @@ def spans(
     reader: InMemoryMetricReader | None = None,
     *,
     below_an_agent: bool = False,
+    scope: str = SCOPE,
 ) -> Callable[[], None]:
     provider = pipeline(processor)
-    tracer = provider.get_tracer(SCOPE)
+    tracer = provider.get_tracer(scope)
     own = dict(attributes)
 
     def run() -> None:
@@ -277,8 +278,8 @@ def main() -> None:
         "http empty": spans(Empty(), HTTP),
         "agent plain": spans(None, LLM, below_an_agent=True),
         "agent carbonspan": spans(CarbonSpanProcessor(), LLM, below_an_agent=True),
-        "text plain": spans(None, LANGFUSE),
-        "text carbonspan": spans(CarbonSpanProcessor(), LANGFUSE),
+        "text plain": spans(None, LANGFUSE, scope="langfuse-sdk"),
+        "text carbonspan": spans(CarbonSpanProcessor(), LANGFUSE, scope="langfuse-sdk"),
         "enrich": enrich(),
         "estimate": estimates(),
         "ecologits": ecologits(),
