@@ -184,7 +184,14 @@ def test_history_of_today_and_without_a_day() -> None:
 
 
 def test_a_forecast_names_the_cleanest_hours_and_is_asked_for_once() -> None:
-    with FaultServer(SPEAKER["electricity_maps"].play(swing)) as server:
+    # Far from both ends of what the source knows, at whatever hour this runs.
+    cleanest = datetime.now(timezone.utc) + timedelta(hours=12)
+
+    def valley(moment: datetime) -> float:
+        hours = (moment.hour - cleanest.hour + 12) % 24 - 12  # off the cleanest hour
+        return round(200 - 150 * math.exp(-((hours / 4) ** 2)), 1)
+
+    with FaultServer(SPEAKER["electricity_maps"].play(valley)) as server:
         env = environment("electricity_maps", server.url)
         found = as_json("forecast", "DE", "--hours", "48", env=env)
         asked = len(server.requests)
@@ -192,11 +199,12 @@ def test_a_forecast_names_the_cleanest_hours_and_is_asked_for_once() -> None:
         assert len(server.requests) == asked
     assert {"forecast", "annual"} <= qualities(found)  # 24 hours of the plan, then the table
     best = found["cleanest"]
-    assert best["hours"][0]["hour"][11:16] == "12:00"
-    assert best["in_a_row"]["hour"][11:16] == "11:00"
+    before = f"{(cleanest - timedelta(hours=1)).hour:02}:00"
+    assert best["hours"][0]["hour"][11:16] == f"{cleanest.hour:02}:00"
+    assert best["in_a_row"]["hour"][11:16] == before
     assert best["mean_g_per_kwh"] < 200  # only of the forecast: the table's mean would be among them
     assert "cleanest" in text
-    assert "3 h from 11:00" in text
+    assert f"3 h from {before}" in text
 
 
 def test_a_forecast_where_the_source_has_none() -> None:
