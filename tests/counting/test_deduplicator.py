@@ -137,3 +137,31 @@ def test_many_threads_at_once_count_each_call_once() -> None:
         sys.setswitchinterval(interval_s)
     assert found.count(COUNTED) == 300
     assert found.count(DUPLICATE) == 7 * 300
+
+
+def test_threads_that_make_room_at_once_raise_nothing_and_the_count_of_calls_comes_right() -> None:
+    calls, raised = Deduplicator(capacity=4), []
+    seen = [reported("", n, out=n % 9, scope=scope) for n in range(9) for scope in "ab"]
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def report(first: int) -> None:
+        for n in range(first, first + 8000):
+            one = seen[n * 7 % len(seen)]
+            try:
+                calls.judge(one._replace(start_ns=n))
+            except KeyError as error:
+                raised.append(error)
+
+    threads = [threading.Thread(target=report, args=(n,)) for n in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert not raised
+    for n in range(20):
+        calls.judge(reported("", 10_000 + n, out=n))
+    assert calls._indexed == sum(map(len, calls._by_tokens.values())) == 4

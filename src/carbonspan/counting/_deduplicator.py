@@ -92,7 +92,8 @@ class Deduplicator:
         self._by_id: OrderedDict[str, Figures | _Call] = OrderedDict()
         self._by_tokens: OrderedDict[tuple[int | None, int | None], list[_Call]] = OrderedDict()
         self._recent: deque[Figures] = deque(maxlen=capacity)  # not yet in `_by_tokens`, which only two scopes need
-        self._indexed = 0
+        self._indexed = 0  # calls in `_by_tokens`
+        self._let_go = 0  # calls that went from there since they were last counted
         self._scope: str | None = None
         self._several = False  # whether calls were reported by more than one instrumentation
         self._capacity = capacity
@@ -207,8 +208,11 @@ class Deduplicator:
             key = _tokens(figures)
             alike = self._by_tokens.setdefault(key, [])
             alike.append(call)
-            self._by_tokens.move_to_end(key)
-            # A count that another thread's overwrites lets one call more stay: no harm.
+            try:
+                self._by_tokens.move_to_end(key)
+            except KeyError:  # another thread has let all of these tokens go in between
+                self._by_tokens.setdefault(key, []).append(call)
+            # A count that another thread's overwrites lets a call more or less stay, until it is made anew.
             self._indexed += 1
             if len(alike) > _MAX_ALIKE:
                 del alike[:1]
@@ -221,9 +225,13 @@ class Deduplicator:
             return  # another thread is at it
         try:
             # All calls of the oldest tokens at once: a bound on the calls, not on the keys alone.
+            if self._let_go >= self._capacity:
+                self._let_go = 0
+                self._indexed = sum(map(len, tuple(self._by_tokens.values())))
             while self._indexed > self._capacity and len(self._by_tokens) > 1:
                 for gone in self._by_tokens.popitem(last=False)[1]:
                     self._indexed -= 1
+                    self._let_go += 1
                     # Only a span that overlaps is tied by tokens, and by another instrumentation: else none is missed.
                     if self._several and not gone.response_id and gone.first.end_ns > latest.start_ns:
                         self._forgotten()
