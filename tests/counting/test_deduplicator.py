@@ -90,6 +90,22 @@ def test_an_id_that_a_nested_duplicate_had_is_known() -> None:
     assert calls.judge(reported("r", 5, scope="b")) == DUPLICATE
 
 
+def test_an_answer_that_comes_again_costs_no_look_at_all_the_others() -> None:
+    calls = Deduplicator()
+    for n in range(1000):
+        calls.judge(reported(f"r{n}", n, out=n))
+    assert calls.judge(reported("r7", 5000, out=7)) is CACHED
+    assert calls._indexed == 0  # with one instrumentation only there is nothing to tie
+
+
+def test_a_call_that_two_spans_reported_by_its_id_is_of_both_their_instrumentations() -> None:
+    calls = Deduplicator()
+    assert calls.judge(reported("r")) is COUNTED
+    assert calls.judge(reported("r", scope="b")) is DUPLICATE
+    assert calls.judge(reported(scope="c")) is DUPLICATE  # by its tokens
+    assert calls.judge(reported(scope="b")) is COUNTED  # two of one instrumentation are two calls
+
+
 def test_calls_alike_are_bounded() -> None:
     calls = Deduplicator(capacity=10)
     calls.judge(reported("", -100, scope="b"))  # with one instrumentation only there is nothing to tie

@@ -159,10 +159,9 @@ class Deduplicator:
         first = found.first if isinstance(found, _Call) else found
         if first.plan.energy.model_id != figures.plan.energy.model_id:
             return None
-        self._index()  # which makes a call of it, where it is one that may be tied
-        call = self._by_id.get(figures.response_id, found)
-        if not isinstance(call, _Call):
-            call = self._by_id[figures.response_id] = _Call(call)
+        call = found if isinstance(found, _Call) else _Call(found)
+        if call is not found:
+            self._by_id[figures.response_id] = call
         return None if call.is_too_old_for(figures, self._max_age_ns) else call
 
     def _of_known(self, found: Figures | _Call, figures: Figures) -> Role | None:
@@ -201,10 +200,14 @@ class Deduplicator:
                 figures = self._recent.popleft()
             except IndexError:  # another thread was faster
                 return
-            call = _Call(figures)
             response_id = figures.response_id
-            if response_id and self._by_id.get(response_id) is figures:
-                self._by_id[response_id] = call
+            known = self._by_id.get(response_id) if response_id else None
+            if isinstance(known, _Call) and known.first is figures:  # another span of it came
+                call = known
+            else:
+                call = _Call(figures)
+                if known is figures:
+                    self._by_id[response_id] = call
             key = _tokens(figures)
             alike = self._by_tokens.setdefault(key, [])
             alike.append(call)
