@@ -171,6 +171,6 @@ def test_a_file_of_models_that_changes_between_estimates_is_read_again(tmp_path:
 def test_an_option_that_is_equal_to_an_allowed_one_is_checked_all_the_same(
     right: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
-    assert estimate(**right)
+    assert estimate(**right).emissions_g.central > 0
     with pytest.raises(ValueError, match="allowed:"):
         estimate(**wrong)

@@ -301,8 +301,8 @@ def test_threads_under_such_a_wrapper_lose_no_span() -> None:
 
     def end_many() -> None:
         for n in range(300):
-            times = {"start_time": START_NS + n, "end_time": START_NS + n + 1}
-            processor.on_end(ReadableSpan("chat", attributes=dict(CHAT), **times))
+            start_ns = START_NS + n
+            processor.on_end(ReadableSpan("chat", attributes=dict(CHAT), start_time=start_ns, end_time=start_ns + 1))
 
     threads = [threading.Thread(target=end_many) for _ in range(4)]
     try:
