@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
 import sys
 import threading
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.counting._ancestry import Totals
@@ -44,6 +47,25 @@ def test_what_is_covered_is_told_by_sort() -> None:
     totals.add(ONE)
     assert totals.covers(encodes=False)
     assert totals.sum()[0] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_keeps_reports_bounded_whatever_a_thread_of_its_parent_was_at() -> None:
+    code = """
+import os
+from carbonspan.counting import _ancestry
+from tests.figures import figures
+
+totals, one = _ancestry.Totals(), figures()
+totals.add(one)
+_ancestry._summing.lock.acquire()  # as a thread that is in the middle of it when another forks
+if os.fork() == 0:
+    for _ in range(1000):
+        totals.add(one)
+    os._exit(0 if len(totals) < 100 and totals.sum()[0] == 1001 else 1)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own code
 
 
 def test_threads_lose_nothing() -> None:

@@ -8,6 +8,8 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from carbonspan.core._fork import renew_in_child
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -84,6 +86,20 @@ class _Sum(NamedTuple):
 _ANSWER, _ENCODING = _Uncounted(encodes=False), _Uncounted(encodes=True)
 
 
+class _Summing:
+    """Who draws reports together: one thread at a time in the process, for which no other waits."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self.renew)
+
+    def renew(self) -> None:
+        self.lock = threading.Lock()
+
+
+_summing = _Summing()
+
+
 class Totals:
     """What was reported at a span and below it: exact sums, whatever the order, in bounded space and without a lock.
 
@@ -91,11 +107,10 @@ class Totals:
     which no other thread can come between.
     """
 
-    __slots__ = ("_reports", "_summing", "flags")
+    __slots__ = ("_reports", "flags")
 
     def __init__(self) -> None:
         self._reports: list[Figures | _Uncounted | _Sum] = []
-        self._summing: threading.Lock | None = None  # never waited for
         self.flags: dict[str, str] = {}
 
     def add(self, figures: Figures) -> None:
@@ -134,15 +149,14 @@ class Totals:
         return found.inferences, math.fsum(found.emissions_g), math.fsum(found.energy_wh)
 
     def _draw_together(self) -> None:
-        if self._summing is None:
-            self._summing = threading.Lock()
-        if not self._summing.acquire(blocking=False):
-            return  # another thread is at it, or a signal handler interrupts the one that is
+        lock = _summing.lock
+        if not lock.acquire(blocking=False):
+            return  # another thread is at it, or a signal handler interrupts the one that is: the next report comes by
         try:
             first = tuple(self._reports[:_MOST])
             self._reports[: len(first)] = [_summed(first)]
         finally:
-            self._summing.release()
+            lock.release()
 
 
 def _summed(reports: Sequence[Figures | _Uncounted | _Sum]) -> _Sum:
