@@ -67,7 +67,7 @@ def some():
         time.sleep(0.001)
 threading.Thread(target=some).start()
 """,
-    "beyond what the journal holds": "for _ in range(6000): end()\n",
+    "beyond what the queue holds": "for _ in range(6000): end()\n",
 }
 
 
@@ -87,7 +87,7 @@ def test_spans_that_end_as_the_interpreter_does(code: str) -> None:
 
 
 def test_all_that_ended_before_is_in_the_last_export() -> None:
-    code = SETUP + CASES["beyond what the journal holds"]
+    code = SETUP + CASES["beyond what the queue holds"]
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)  # noqa: S603
     # The exporter sees each span after the processor: twice as many outcomes, of which the first are the enriched.
     assert run.stdout.splitlines()[0] == "6000"

@@ -227,7 +227,7 @@ class Deduplicator:
         if not self._evicting.acquire(blocking=False):
             return  # another thread is at it
         try:
-            # All calls of the oldest tokens at once: a bound on the calls, not on the keys alone.
+            # All calls of the oldest tokens at once: a bound on the calls, not only on the keys.
             if self._let_go >= self._capacity:
                 self._let_go = 0
                 self._indexed = sum(map(len, tuple(self._by_tokens.values())))

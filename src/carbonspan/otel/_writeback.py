@@ -3,7 +3,7 @@
 """How results get onto a span that has ended: one answer for each SDK, found by trying, never by version number.
 
 The SDK has no public way to add attributes when the token counts are known (open-telemetry/opentelemetry-python
-#4775, #5613, #5614). What works differs: see `Path`. What is private of a span is touched in this module alone.
+#4775, #5613, #5614). What works differs: see `Path`. What is private of a span is touched in this module only.
 """
 
 from __future__ import annotations

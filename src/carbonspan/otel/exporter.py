@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""CarbonSpanExporter: the processor's work around any span exporter, through the SDK's public API alone.
+"""CarbonSpanExporter: the processor's work around any span exporter, through the SDK's public API only.
 
 For an SDK that takes no attributes on ended spans, for pipelines whose processors are not yours to add, and for
 `OTEL_TRACES_EXPORTER=carbon_otlp`. Each LLM span is exported as a copy that has the attributes; the span itself, which
