@@ -204,6 +204,32 @@ def test_the_flags_of_a_container_that_is_counted_are_on_the_root() -> None:
     assert [(span.attributes or {})["carbon.flag.new"] for span in exporter.get_finished_spans()] == ["on", "on"]
 
 
+def test_a_flag_that_another_thread_shows_while_a_root_ends_costs_it_no_total() -> None:
+    processor = CarbonSpanProcessor()
+    provider, exporter = pipeline(processor)
+    tracer = provider.get_tracer(SCOPE)
+    root = tracer.start_span("root")
+    below = set_span_in_context(root)
+
+    class Interrupted(str):
+        """The key of a flag: another thread ends a call with another flag while this one is written."""
+
+        __slots__ = ()
+
+        def __radd__(self, before: str) -> str:
+            with_another = {"feature_flag.key": "late", "feature_flag.result.variant": "on"}
+            tracer.start_span("chat", below, attributes=CHAT | with_another).end()
+            return before + str(self)
+
+    tracer.start_span("chat", below, attributes=CHAT).end()
+    root._carbonspan_node.totals.flags[Interrupted("early")] = "on"  # type: ignore[attr-defined]
+    root.end()
+    got = dict(exporter.get_finished_spans()[-1].attributes or {})
+    assert got["carbon.flag.early"] == "on"
+    assert got["carbon.task.inferences"] == 1
+    assert "error" not in processor.counts()
+
+
 def test_a_tool_at_the_root_has_the_total_of_what_it_called() -> None:
     provider, exporter = pipeline(CarbonSpanProcessor())
     tracer = provider.get_tracer(SCOPE)

@@ -280,5 +280,6 @@ class Handler:
         if not totals[0]:
             return {}
         task = task_attributes(*totals)
-        task.update((FLAG + key, variant) for key, variant in node.totals.flags.items())
+        # All at once, since another thread may show one more meanwhile.
+        task.update((FLAG + key, variant) for key, variant in tuple(node.totals.flags.items()))
         return task
