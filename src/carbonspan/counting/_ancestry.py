@@ -25,8 +25,8 @@ _MOST = 64
 class SpanNode(Protocol):
     """A span as counting sees it: one that lives in this process, or one that an exporter was given."""
 
-    counted_as: str
-    """"answer" or "encoding" where the span itself was counted, else ""."""
+    counted_as: bool | None
+    """Whether the span itself was counted as one that encodes (`True`) or answers (`False`); `None`: as neither."""
 
     @property
     def totals(self) -> Totals:
@@ -61,8 +61,8 @@ def was_counted(node: SpanNode, encodes: bool | None, start_ns: int) -> bool:  #
     """
     counted_as = node.counted_as
     return (
-        bool(counted_as)
-        and (encodes is None or counted_as == ("encoding" if encodes else "answer"))
+        counted_as is not None
+        and (encodes is None or counted_as is encodes)
         and (node.end_ns is None or start_ns < node.end_ns)
     )
 

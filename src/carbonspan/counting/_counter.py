@@ -36,8 +36,6 @@ class Counter:
 
     def __init__(self) -> None:
         self.deduplicator = Deduplicator()
-        self.alone = self.deduplicator.judge
-        """Returns what an inference is above and below which there is nothing, and takes it in."""
 
     def inference(self, node: SpanNode | None, figures: Figures, above: Sequence[SpanNode]) -> Role:
         """Return what an inference span is, and take it in.
@@ -53,7 +51,7 @@ class Counter:
         encodes, start_ns = figures.plan.encodes, figures.start_ns
         covered = node is not None and node.totals.covers(encodes=encodes)
         for ancestor in above:
-            if ancestor.counted_as and was_counted(ancestor, encodes, start_ns):
+            if ancestor.counted_as is not None and was_counted(ancestor, encodes, start_ns):
                 covered = True
         if covered:
             role = _DUPLICATE
@@ -66,7 +64,7 @@ class Counter:
         if node is not None:
             if len(node.totals):
                 node.totals.add(figures)
-            node.counted_as = "encoding" if encodes else "answer"
+            node.counted_as = encodes
         for ancestor in above:
             # Of one that has ended this comes too late to be shown, and does no harm.
             ancestor.totals.add(figures)
@@ -99,7 +97,7 @@ class Counter:
         if figures is None or node.totals.covers() or any(was_counted(one, None, start_ns) for one in above):
             return _DUPLICATE
         node.totals.add(figures)
-        node.counted_as = "answer"
+        node.counted_as = False  # in place of answers
         for ancestor in above:
             ancestor.totals.add(figures)
         return _COUNTED

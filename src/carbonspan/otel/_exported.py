@@ -37,7 +37,7 @@ class ExportedNode:
         # While its batch is handled.
         self.attributes: Mapping[str, Any] = _NOTHING
         self.events: Sequence[Any] = ()
-        self.counted_as = ""
+        self.counted_as: bool | None = None
         self.totals = Totals()
 
 
@@ -83,7 +83,7 @@ class ExportedSpans:
 
     def count(self, span: ReadableSpan, encodes: bool | None) -> None:  # noqa: FBT001 - the interface's
         """Keep that a span was counted itself, for what comes below it later; `None`: that it was not."""
-        self.made(span).counted_as = "" if encodes is None else "encoding" if encodes else "answer"
+        self.made(span).counted_as = encodes
 
     def node(self, span: ReadableSpan) -> ExportedNode:
         """Return what is kept of a span of the batch."""

@@ -101,7 +101,7 @@ class Handler:
         self._known = runtime.estimator.known
         self._writer = Writer(settings.attributes)
         self._alone = spans.alone
-        self._judge = self.counter.alone
+        self._judge = self.counter.deduplicator.judge
         self._waiting = queue.entries
         self._append = queue.entries.append
 

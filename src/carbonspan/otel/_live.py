@@ -47,7 +47,7 @@ class LiveNode:
         self._span = weakref.ref(span)
         self._attributes, self.events = held(span)
         self.totals = Totals()
-        self.counted_as: str = getattr(span, _COUNTED, "")
+        self.counted_as: bool | None = getattr(span, _COUNTED, None)
 
     @property
     def end_ns(self) -> int | None:
@@ -137,13 +137,13 @@ class LiveSpans:
                 return False
         except AttributeError:  # where it came from is not known
             return False
-        span._carbonspan_counted = "encoding" if encodes else "answer"  # noqa: SLF001 - ours
+        span._carbonspan_counted = encodes  # noqa: SLF001 - ours
         return True
 
     def count(self, span: Any, encodes: bool | None) -> None:  # noqa: FBT001 - as above
         """Keep that a span was counted itself, for what ends below it later; `None`: that it was not."""
         original = _original(span) if self._copies else span
-        original._carbonspan_counted = "" if encodes is None else "encoding" if encodes else "answer"  # noqa: SLF001 - ours
+        original._carbonspan_counted = encodes  # noqa: SLF001 - ours
 
     def node(self, span: ReadableSpan) -> LiveNode | None:
         """Return what is kept of a span that ends, `None` where nothing is."""

@@ -19,6 +19,7 @@ from opentelemetry import metrics as api, trace
 from carbonspan.core._fork import renew_in_child
 from carbonspan.core._outcome import Outcome
 from carbonspan.core.values import J_PER_WH
+from carbonspan.estimate.footprint import ML_PER_L
 from carbonspan.telemetry._contract import (
     CACHE_SAVINGS_TOTAL,
     COST,
@@ -56,7 +57,6 @@ _log = logging.getLogger("carbonspan")
 SCOPE = "carbonspan"
 
 _MAX_KEPT = 64  # labels kept with a plan, by its agents
-_ML_PER_L = 1000.0
 _NS_PER_S = 1e9
 
 
@@ -74,7 +74,7 @@ class _Sums:
 
     def add(self, figures: Figures, cost_usd: float | None) -> None:
         self.energy_j += figures.energy_central_wh * J_PER_WH
-        self.water_l += figures.water_central_ml / _ML_PER_L
+        self.water_l += figures.water_central_ml / ML_PER_L
         self.embodied_g += figures.embodied_central_g
         if figures.cache_savings_g is not None:
             self.save(figures.cache_savings_g)
