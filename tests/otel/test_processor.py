@@ -232,6 +232,19 @@ def test_two_processors_count_once() -> None:
     assert (second.counts(), processor.counts()) == ({"enriched": 1}, {"already_enriched": 1})
 
 
+def test_a_role_that_a_user_gave_a_tool_leaves_it_a_tool() -> None:
+    processor = CarbonSpanProcessor()
+    provider, exporter = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    for one in (processor, SimpleSpanProcessor(exporter)):
+        provider.add_span_processor(one)
+    tracer = provider.get_tracer(SCOPE)
+    tool = {"gen_ai.operation.name": "execute_tool", "carbon.role": "mine"}
+    with tracer.start_as_current_span("tool", attributes=tool):
+        tracer.start_span("chat", attributes=CHAT).end()
+    assert processor.counts() == {"enriched": 1}
+    assert (exporter.get_finished_spans()[-1].attributes or {})["carbon.task.inferences"] == 1
+
+
 def test_whatever_breaks_inside_is_counted_and_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from carbonspan import usage as usages
 from carbonspan.core._outcome import Outcome, Role
 from carbonspan.core.values import Level
 from carbonspan.counting._attribution import AGENT, FLAG, NOTHING, Attributor
@@ -146,10 +147,11 @@ class Handler:
     def _estimated(self, span: ReadableSpan, attributes: Mapping[str, Any], known: Facts) -> Figures | None:
         """Return the figures of a span whose plan is not known; `None` where it has none, and was handled."""
         scope, start_ns, end_ns, resource, context, _, _ = known
-        if marked(attributes):
+        was_handled = marked(attributes)
+        if was_handled and usages.read(attributes, scope) is not None:
             self.recorder.note(Outcome.ALREADY, context)
             return None
-        found = self._estimator.estimate(attributes, scope, start_ns, end_ns, resource)
+        found = None if was_handled else self._estimator.estimate(attributes, scope, start_ns, end_ns, resource)
         if found is None:
             self.other_span(span, attributes)
             return None
