@@ -101,7 +101,7 @@ class CarbonInstrumentor(_Base):
             _log.warning("carbonspan: %s. The application runs without carbon", _line(error))
 
     def uninstrument(self, **kwargs: Any) -> None:
-        """Stop to enrich: no processor and no hook stays behind. Never raises."""
+        """Stop enriching: no processor and no hook stays behind. Never raises."""
         try:
             with self._lock:
                 self._uninstrument(**kwargs)
