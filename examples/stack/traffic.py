@@ -69,7 +69,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="how long, then stop (default: until interrupted)")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between runs (default: %(default)s)")
     parser.add_argument("--rest", type=float, default=0.0, help="more seconds after each variant served each cohort")
-    parser.add_argument("--ledger", type=Path, help="write what was counted, as JSON, on the way out")
+    parser.add_argument("--counts", type=Path, help="write what was counted, as JSON, on the way out")
     return parser
 
 
@@ -101,7 +101,7 @@ def rounds(options: argparse.Namespace) -> Iterator[int]:
         yield at
 
 
-class Ledger:
+class Counts:
     """What was counted: sums, and by trace only where that is wanted, so that what is left running does not grow.
 
     Args:
@@ -132,10 +132,10 @@ class Ledger:
         sums["inferences"] += 1
 
 
-def serve(options: argparse.Namespace) -> Ledger:
+def serve(options: argparse.Namespace) -> Counts:
     """Run the agent as the options say, and return what was counted."""
     swaps = dict(pair.split("=", 1) for pair in options.swap)
-    ledger = Ledger(by_trace=options.ledger is not None)
+    counts = Counts(by_trace=options.counts is not None)
     with ExitStack() as stack:
         hours = options.grid
         if hours is None:
@@ -164,7 +164,7 @@ def serve(options: argparse.Namespace) -> Ledger:
             meter_provider=meter_provider,
         )
         carbon.prefetch_grid([options.region])
-        carbon.subscribe(ledger.count)
+        carbon.subscribe(counts.count)
         provider = TracerProvider(
             sampler=CarbonSampler(TraceIdRatioBased(options.sample)), resource=resource, shutdown_on_exit=False
         )
@@ -181,12 +181,12 @@ def serve(options: argparse.Namespace) -> Ledger:
             for at in rounds(options):
                 variant, cohort = ROUND[at % len(ROUND)]
                 run(variant=swapped(variant, swaps), cohort=cohort, run_number=FIRST_RUN_NUMBER + at, on_step=_nothing)
-                ledger.tasks += 1
+                counts.tasks += 1
         except KeyboardInterrupt:
             print("stopped; sending what is left")
         provider.force_flush()
         carbon.counts()  # subscribers are called now
-    return ledger
+    return counts
 
 
 def _nothing() -> None:
@@ -197,12 +197,12 @@ def main() -> None:
     """Serve, and say what was counted."""
     options = arguments().parse_args()
     try:
-        ledger = serve(options)
+        counts = serve(options)
     except KeyboardInterrupt:  # before there was anything to send
         sys.exit(130)
-    print(f"{ledger.tasks} tasks, {ledger.inferences} model calls, {ledger.emissions_g:.3f} gCO2e (estimate)")
-    if options.ledger:
-        options.ledger.write_text(json.dumps(ledger.traces), encoding="utf-8")
+    print(f"{counts.tasks} tasks, {counts.inferences} model calls, {counts.emissions_g:.3f} gCO2e (estimate)")
+    if options.counts:
+        options.counts.write_text(json.dumps(counts.traces), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger against a simple reference: any tree of spans, ended in any order, with duplicates and losses."""
+"""Counting against a simple reference: any tree of spans, ended in any order, with duplicates and losses."""
 
 from __future__ import annotations
 

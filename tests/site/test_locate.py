@@ -351,7 +351,7 @@ def test_the_cache_is_bounded_and_holds_no_long_text() -> None:
     "value", [None, True, 0, float("nan"), float("inf"), -1, ("a", "b"), ["a"], {}, b"x", "", " ", "\x00", "é" * 10_000]
 )
 def test_no_value_of_an_attribute_is_an_error(value: Any) -> None:
-    attributes = dict.fromkeys(Locator().telling, value)
+    attributes = dict.fromkeys(Locator().attribute_names, value)
     found = locate(attributes, provider=value, model=value, resource_attributes=attributes)
     assert found == Place("", "WORLD", "unknown", "", "", "WORLD")
 
@@ -369,7 +369,7 @@ attribute_values = st.one_of(
 
 
 @given(
-    st.dictionaries(st.sampled_from(Locator().telling) | st.text(max_size=10), attribute_values),
+    st.dictionaries(st.sampled_from(Locator().attribute_names) | st.text(max_size=10), attribute_values),
     st.sampled_from(["openai", "aws.bedrock", "vllm", "nobody", ""]) | st.text(max_size=10),
     st.text(max_size=20) | st.sampled_from(["eu.anthropic.claude-v1", "gpt-4o"]),
 )

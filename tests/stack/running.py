@@ -36,7 +36,7 @@ POLL_S = 0.25
 MAX_TRACES = 10_000
 
 T = TypeVar("T")
-Ledger = "dict[str, dict[str, float]]"
+Served = "dict[str, dict[str, float]]"
 
 
 def wait_until(what: str, found: Callable[[], T | None], within_s: float = WAIT_S) -> T:
@@ -56,14 +56,14 @@ class Traffic:
 
     Args:
         stack: Where it sends.
-        folder: For its ledger.
+        folder: For its counts.
         options: Its options, as on the command line.
     """
 
     def __init__(self, stack: Stack, folder: Path, *options: str) -> None:
-        self._ledger = folder / f"ledger-{time.monotonic_ns()}.json"
+        self._counts = folder / f"counts-{time.monotonic_ns()}.json"
         self._command = [
-            *(sys.executable, str(TRAFFIC), "--endpoint", stack.otlp_http_url, "--ledger", str(self._ledger)),
+            *(sys.executable, str(TRAFFIC), "--endpoint", stack.otlp_http_url, "--counts", str(self._counts)),
             *options,
         ]
         self._guarded: Guarded | None = None
@@ -81,26 +81,26 @@ class Traffic:
             self._guarded.process.communicate()
 
     def finished(self) -> Mapping[str, Mapping[str, float]]:
-        """Wait for its end and return its ledger: trace id to grams, bounds, joules, inferences."""
+        """Wait for its end and return its counts: trace id to grams, bounds, joules, inferences."""
         assert self._guarded is not None
         process = self._guarded.process
         output, _ = process.communicate(timeout=10 * WAIT_S)
         assert process.returncode == 0, output
         assert "Traceback" not in output, output
         assert "Failed to export" not in output, output
-        ledger: Mapping[str, Mapping[str, float]] = json.loads(self._ledger.read_text(encoding="utf-8"))
-        return ledger
+        counts: Mapping[str, Mapping[str, float]] = json.loads(self._counts.read_text(encoding="utf-8"))
+        return counts
 
 
 def run_traffic(stack: Stack, folder: Path, *options: str) -> Mapping[str, Mapping[str, float]]:
-    """Run the example's traffic to its end and return its ledger."""
+    """Run the example's traffic to its end and return its counts."""
     with Traffic(stack, folder, *options) as traffic:
         return traffic.finished()
 
 
-def total(ledger: Mapping[str, Mapping[str, float]], what: str = "emissions_g") -> float:
-    """Return a sum over all traces of a ledger."""
-    return math.fsum(sums[what] for sums in ledger.values())
+def total(counts: Mapping[str, Mapping[str, float]], what: str = "emissions_g") -> float:
+    """Return a sum over all traces of a counts."""
+    return math.fsum(sums[what] for sums in counts.values())
 
 
 def tasks_reach(stack: Stack, tasks: int, where: str = "") -> bool:

@@ -57,10 +57,10 @@ def test_an_agent_carries_spans_metrics_and_exemplars(
 ) -> None:
     scraped = "scrape.yaml" in files
     with Stack(tmp_path, collector=[CONFIGS / name for name in files], rules=(), scraped=scraped) as stack:
-        ledger = run_traffic(stack, tmp_path, "--runs", str(RUNS), "--pause", "0")
-        grams = total(ledger)
+        counts = run_traffic(stack, tmp_path, "--runs", str(RUNS), "--pause", "0")
+        grams = total(counts)
         wait_until("the grams", lambda: math.isclose(number(stack, GRAMS) or 0.0, grams, rel_tol=1e-9))
-        stored = wait_until("the traces", lambda: found if (found := traces(stack)).keys() == ledger.keys() else None)
+        stored = wait_until("the traces", lambda: found if (found := traces(stack)).keys() == counts.keys() else None)
         assert math.isclose(emitted_g(stored), grams, rel_tol=1e-9)
         labels = stack.query(f"count by (service_name, service_version, deployment_environment_name) ({series_of()})")
         assert [one["metric"] for one in labels] == [
@@ -68,7 +68,7 @@ def test_an_agent_carries_spans_metrics_and_exemplars(
         ]
         linked = {exemplar["labels"]["trace_id"] for exemplar in exemplars(stack)}
         assert linked
-        assert linked <= ledger.keys()
+        assert linked <= counts.keys()
         # `validate` does not name what is deprecated; a Collector that starts does.
         assert "warn" not in levels_at_start(stack)
 
@@ -81,10 +81,10 @@ def test_a_gateway_keeps_the_dirtiest_traces_and_counts_all(programs: None, tmp_
     gateway = CONFIGS / "gateway-tail-sampling.yaml"
     environment = settings | {"KEEP_TASK_GRAMS": str(threshold_g)}
     with Stack(tmp_path, collector=[gateway], rules=(), environment=environment) as stack:
-        ledger = run_traffic(
+        counts = run_traffic(
             stack, tmp_path, "--runs", str(runs), "--pause", "0", "--grid", str(hours_file(tmp_path, {"GB": 200.0}))
         )
-        dirtiest = {trace for trace, sums in ledger.items() if sums["emissions_g"] >= threshold_g}
+        dirtiest = {trace for trace, sums in counts.items() if sums["emissions_g"] >= threshold_g}
         assert 0 < len(dirtiest) < runs
         wait_until("the dirtiest traces", lambda: traces(stack).keys() == dirtiest)
         # The rest does not come later either: a trace that ended last is decided on last.
@@ -92,18 +92,18 @@ def test_a_gateway_keeps_the_dirtiest_traces_and_counts_all(programs: None, tmp_
         assert traces(stack).keys() == dirtiest
         kept = traces(stack)
         assert all(len(spans) == len(next(iter(kept.values()))) for spans in kept.values()), "whole traces"
-        assert math.isclose(number(stack, GRAMS) or 0.0, total(ledger), rel_tol=1e-9), "metrics count every span"
+        assert math.isclose(number(stack, GRAMS) or 0.0, total(counts), rel_tol=1e-9), "metrics count every span"
 
 
 def test_a_gateway_that_is_stopped_decides_first(programs: None, tmp_path: Path) -> None:  # noqa: ARG001
     environment = {"DECISION_WAIT": "1h", "KEEP_TASK_GRAMS": "0"}
     gateway = CONFIGS / "gateway-tail-sampling.yaml"
     with Stack(tmp_path, collector=[gateway], rules=(), environment=environment) as stack:
-        ledger = run_traffic(stack, tmp_path, "--runs", str(RUNS), "--pause", "0")
+        counts = run_traffic(stack, tmp_path, "--runs", str(RUNS), "--pause", "0")
         assert not traces(stack)
         stack.stop_collector()
         stack.start_collector()  # what it had not delivered is on disk
-        wait_until("every trace", lambda: traces(stack).keys() == ledger.keys())
+        wait_until("every trace", lambda: traces(stack).keys() == counts.keys())
 
 
 def levels_at_start(stack: Stack) -> set[str]:

@@ -62,10 +62,10 @@ def firing(stack: Stack) -> dict[str, dict[str, Any]]:
     return {alert["labels"]["alertname"]: alert for alert in alerts(stack)}
 
 
-def mean_g(ledger: Mapping[str, Mapping[str, float]]) -> float:
+def mean_g(counts: Mapping[str, Mapping[str, float]]) -> float:
     """Grams per request, from what the process itself counted."""
-    return math.fsum(task["emissions_g"] for task in ledger.values()) / math.fsum(
-        task["inferences"] for task in ledger.values()
+    return math.fsum(task["emissions_g"] for task in counts.values()) / math.fsum(
+        task["inferences"] for task in counts.values()
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger, Prometheus and the trace backend tell the same sums, over a restart of the Collector too."""
+"""The counts, Prometheus and the trace backend agree on the sums, over a restart of the Collector too."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_sums_agree_three_ways_over_a_restart(
         stack.stop_collector(how)
         time.sleep(DOWN_S)
         stack.start_collector()
-        ledger = traffic.finished()
-        exported = {trace: sums for trace, sums in ledger.items() if is_sampled(trace, share)}
-        assert len(ledger) == RUNS
+        counts = traffic.finished()
+        exported = {trace: sums for trace, sums in counts.items() if is_sampled(trace, share)}
+        assert len(counts) == RUNS
         assert 0 < len(exported) < RUNS or share == 1.0
 
         for metric, what, per in (
@@ -57,8 +57,8 @@ def test_sums_agree_three_ways_over_a_restart(
             ("carbon_energy_joules_total", "energy_j", 1.0),
             ("carbon_request_emissions_grams_count", "inferences", 1.0),
         ):
-            agrees(stack, f"sum({metric}) * {per}", total(ledger, what))
-        assert before < total(ledger, "emissions_g"), "the restart was in the middle"
+            agrees(stack, f"sum({metric}) * {per}", total(counts, what))
+        assert before < total(counts, "emissions_g"), "the restart was in the middle"
 
         stored = wait_until("the traces", lambda: found if (found := whole(stack, exported)) else None)
         for attribute, what, per in (

@@ -112,7 +112,7 @@ class Estimator:
         if figures is None:
             return Estimate(Outcome.NO_INTENSITY, usage)
         if layout is not None and figures.plan.lasting:
-            self._known.remember(attributes, scope, layout, self._locator.telling, figures.plan, resource)
+            self._known.remember(attributes, scope, layout, self._locator.attribute_names, figures.plan, resource)
         return Estimate(figures.plan.outcome, usage, figures)
 
     def sizes(self) -> dict[str, int]:

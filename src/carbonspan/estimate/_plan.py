@@ -215,7 +215,7 @@ class Plan:
         if joules is not None:
             low_j, central_j, high_j, saved_j = joules
         else:
-            # `UseCoefficients.joules` written out, for whole counts of a plausible size.
+            # `UseCoefficients.joules` written out, for whole counts within limits.
             out_low, out, out_high, in_low, fresh, in_high, read_low, read, read_high, per_context_token = (
                 self._j_per_token
             )
@@ -358,7 +358,7 @@ class Plans:
         attributes: Mapping[str, Any],
         scope: str,
         layout: Layout,
-        telling: Iterable[str],
+        locating: Iterable[str],
         plan: Plan,
         resource: Mapping[str, Any],
     ) -> None:
@@ -368,7 +368,7 @@ class Plans:
             attributes: The span's.
             scope: Its instrumentation scope.
             layout: Where it holds its counts.
-            telling: Names of attributes that may say where it ran.
+            locating: Names of attributes that may say where it ran.
             plan: Its plan.
             resource: The attributes of its resource.
         """
@@ -379,7 +379,7 @@ class Plans:
                 return
             if len(self._groups) >= MAX_GROUPS:
                 self._groups = {}  # new ones: another thread may be reading the old
-            names = dict.fromkeys((*layout.deciding, *(name for name in telling if name in attributes)))
+            names = dict.fromkeys((*layout.deciding, *(name for name in locating if name in attributes)))
             group = self._groups[key] = _Group(layout, itemgetter(*names), {})
         identity = group.identity(attributes)
         values = identity if type(identity) is tuple else (identity,)

@@ -34,7 +34,7 @@ _log = logging.getLogger("carbonspan")
 
 # What those who call instrumentors hand to all of them alike, and what concerns only instrumentors of other packages.
 _NOT_OPTIONS = frozenset({"skip_dep_check", "raise_exception_on_conflict", "logger_provider"})
-# What says where telemetry goes, and nothing of how: a call with these alone asks for nothing new.
+# What says where telemetry goes, and nothing of how: a call with only these asks for nothing new.
 _PROVIDERS = frozenset({"tracer_provider", "meter_provider"})
 
 # Under both ways to set the global provider, the call and OTEL_PYTHON_TRACER_PROVIDER, and reached also by those who

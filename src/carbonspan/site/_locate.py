@@ -118,7 +118,7 @@ class Locator:
         self._found: dict[tuple[Any, ...], Place | _SelfHosted] = {}
 
     @property
-    def telling(self) -> tuple[str, ...]:
+    def attribute_names(self) -> tuple[str, ...]:
         """The names of the span attributes that may show where a call went."""
         return self._attributes
 

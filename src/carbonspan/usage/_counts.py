@@ -84,7 +84,7 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
             and 0 <= reasoning <= raw_out <= MAX_TOKENS
             and raw_in + raw_out
         ):
-            # Whole, plausible, and read as they stand: nearly every span. The long way comes to the same, slower.
+            # Whole, within limits, and read as they stand: nearly every span. The long way comes to the same, slower.
             return raw_in, raw_out, raw_cached, raw_write, raw_reasoning, ""
     return _consistent(raw, reading, output_optional=output_optional)
 

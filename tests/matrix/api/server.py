@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.matrix.api import anthropic, bedrock, gemini, openai
-from tests.matrix.api.truth import Ledger
+from tests.matrix.api.truth import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,7 +55,7 @@ class Server:
     """Answers on 127.0.0.1 at a free port while the `with` block lasts; `alike` charges every call the same."""
 
     def __init__(self, *, alike: bool = False) -> None:
-        self._ledger = Ledger(alike=alike)
+        self._counts = Served(alike=alike)
         self.refused: list[str] = []
         """Requests that no API here answers. A test has none."""
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -69,7 +69,7 @@ class Server:
     @property
     def calls(self) -> tuple[Call, ...]:
         """What was served."""
-        return self._ledger.calls
+        return self._counts.calls
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -81,7 +81,7 @@ class Server:
         self._http.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        ledger, refused = self._ledger, self.refused
+        counts, refused = self._counts, self.refused
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -98,7 +98,7 @@ class Server:
                     self._send(200 if _TAKEN.match(path) else 404, "application/json", b"{}")
                     return
                 request = json.loads(body)
-                whole = route.answer(request, ledger.serve(route.api, route.prefix))
+                whole = route.answer(request, counts.serve(route.api, route.prefix))
                 if path.endswith("/converse-stream"):
                     self._send(200, "application/vnd.amazon.eventstream", b"".join(bedrock.events(whole)))
                 elif route.events and (request.get("stream") or ":stream" in path):

@@ -31,7 +31,7 @@ CACHED, CACHE_WRITE, REASONING = 1000, 100, 200  # of OpenAI and Gemini; Anthrop
 ANTHROPIC_CACHED = 900
 
 
-class Ledger:
+class Served:
     """The calls served.
 
     Each has one token more on both sides than the one before, so that none stands for another; unless they are to be
