@@ -38,6 +38,70 @@ def test_a_cost_in_another_currency_is_not_dollars() -> None:
     assert cost.stated(span | {"operation.cost": 0.3}) == 0.3
 
 
+def cost_of(attributes: dict[str, Any], tokens: tuple[int, int] = (1000, 100)) -> float | None:
+    return cost.usd(cost.stated({"gen_ai.request.model": "m"} | attributes), figures(tokens=(*tokens, None)))
+
+
+COST_DETAILS = "langfuse.observation.cost_details"
+
+
+@pytest.mark.parametrize("part", cost.PARTS, ids=lambda part: str(part[0]))
+def test_a_cost_in_parts_is_their_sum(part: tuple[str, str, str]) -> None:
+    of_input, of_output, added = part
+    both = {of_input: 0.25, of_output: 0.5}
+    assert cost_of(both) == 0.75
+    assert cost_of({of_input: "0.25", of_output: "0.5"}) == 0.75
+    if added:
+        assert cost_of(both | {added: 0.125}) == 0.875
+    # One side is the whole where there was no other, and says nothing where there was.
+    assert cost_of({of_input: 0.25}) is cost_of({of_output: 0.5}) is None
+    assert cost_of({of_input: 0.25}, (1000, 0)) == 0.25
+    assert cost_of({of_output: 0.5}, (0, 100)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"input": 0.25, "output": 0.5}, 0.75),
+        ({"input": 0.25, "output": 0.5, "total": 1.0}, 1.0),
+        ({"input": 0.25, "output": 0.5, "total": None}, 0.75),
+        ({"input": 0.25, "output": 0.5, "total": -1}, 0.75),
+        ({"input": "0.25", "output": "0.5"}, 0.75),
+        ({"input": 0.25, "input_cached_tokens": 0.125, "output": 0.5, "output_reasoning": 0.0625}, 0.9375),
+        ({"input_cost": 0.25, "output_cost": 0.5, "total_cost": 1.0}, 1.0),
+        ({"prompt_tokens": 0.25, "completion_tokens": 0.5}, 0.75),
+        ({"request": 0.25}, 0.25),
+        ({"input": 0.25}, None),
+        ({"output": 0.5, "request": 0.25}, None),
+        ({}, None),
+    ],
+)
+def test_an_object_of_costs_is_its_total_or_their_sum(details: dict[str, Any], expected: float | None) -> None:
+    for name in (COST_DETAILS, "mlflow.llm.cost"):
+        assert cost_of({name: json.dumps(details)}) == expected
+
+
+def test_details_stand_for_a_part_that_is_not_there() -> None:
+    of_input = {"llm.cost.prompt_details.input": 0.25, "llm.cost.prompt_details.cache_read": 0.125}
+    of_output = {"llm.cost.completion_details.output": 0.5, "llm.cost.completion_details.reasoning": 0.0625}
+    assert cost_of(of_input | of_output) == 0.9375
+    assert cost_of(of_input | of_output | {"llm.cost.prompt": 1.0}) == 1.5625
+    assert cost_of(of_input) is None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -1, "n/a", True, 1e9, "{", [1.0]], ids=str)
+def test_a_figure_that_cannot_be_one_does_not_hide_one_that_can(bad: object) -> None:
+    assert cost_of({"operation.cost": bad, "llm.cost.total": 0.25}) == 0.25
+    assert cost_of({"llm.cost.total": bad, "llm.cost.prompt": 0.25, "llm.cost.completion": 0.5}) == 0.75
+    assert cost_of({"llm.cost.total": bad, COST_DETAILS: '{"total": 0.25}'}) == 0.25
+    assert cost_of({"llm.cost.total": bad}) is None
+
+
+def test_parts_beside_an_amount_in_another_currency() -> None:
+    euros = {"gen_ai.usage.cost.amount": 9.0, "gen_ai.usage.cost.currency": "EUR"}
+    assert cost_of(euros | {"gen_ai.usage.input_cost": 0.25, "gen_ai.usage.output_cost": 0.5}) == 0.75
+
+
 @pytest.mark.parametrize(
     "value",
     [None, True, -1, float("nan"), float("inf"), 1e9, "much", "{", '{"total": "x"}', "[1]", '{"input": 1}', [1], "NaN"],

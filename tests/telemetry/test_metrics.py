@@ -116,6 +116,20 @@ def test_every_metric_of_the_table_has_what_the_span_has() -> None:
     assert (dict(spans.attributes), spans.value) == ({"carbonspan.outcome": "enriched"}, 1)
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"llm.cost.prompt": 0.25, "llm.cost.completion": 0.5},
+        {"langfuse.observation.cost_details": '{"input": 0.25, "output": 0.5}'},
+    ],
+    ids=str,
+)
+def test_a_cost_stated_in_parts_goes_before_the_list_price(stated: dict[str, Any]) -> None:
+    bench = Bench()
+    bench.end(**{name.replace(".", "__"): value for name, value in stated.items()})
+    assert bench.value("carbon.request.cost") == 0.75
+
+
 def test_units_kinds_and_buckets_are_those_of_the_table() -> None:
     bench = Bench()
     bench.end(operation__cost=0.1)

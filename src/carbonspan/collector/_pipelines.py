@@ -30,7 +30,7 @@ from carbonspan.telemetry._contract import (
     TOKENS,
     WATER,
 )
-from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD
+from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD, PARTS
 from carbonspan.telemetry._labels import MAX_CHARACTERS
 
 if TYPE_CHECKING:
@@ -87,11 +87,23 @@ def labelling() -> list[str]:
         statements.append(f'set({attribute(label)}, {_kept(key)}) where {_kept(key)} != nil and {_kept(key)} != ""')
     unknown = f"{_kept('g')} != nil and {_kept('cost')} == nil"
     for key in COSTS:
-        path = attribute(key)
-        amount = f"(IsInt({path}) or IsDouble({path})) and {path} >= 0 and {path} <= {MAX_USD:.0f}"
         in_usd = _IN_USD if key == _AMOUNT else ""
-        statements.append(f"set({_kept('cost')}, Double({path})) where {unknown} and {amount}{in_usd}")
+        statements.append(f"set({_kept('cost')}, Double({attribute(key)})) where {unknown} and {_amount(key)}{in_usd}")
+    for of_input, of_output, added in PARTS:
+        total = f"Double({attribute(of_input)}) + Double({attribute(of_output)})"
+        both = f"{unknown} and {_amount(of_input)} and {_amount(of_output)}"
+        if added:  # first: what follows leaves what is known
+            statements.append(
+                f"set({_kept('cost')}, {total} + Double({attribute(added)})) where {both} and {_amount(added)}"
+            )
+        statements.append(f"set({_kept('cost')}, {total}) where {both}")
     return [*statements, f"truncate_all(span.attributes, {MAX_CHARACTERS})"]
+
+
+def _amount(key: str) -> str:
+    """Return the condition that an attribute is a plausible cost."""
+    path = attribute(key)
+    return f"(IsInt({path}) or IsDouble({path})) and {path} >= 0 and {path} <= {MAX_USD:.0f}"
 
 
 def metrics(settings: Settings) -> list[str]:

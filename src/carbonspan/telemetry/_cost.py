@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("carbonspan")
 
 # Where a span has its own cost, USD: Pydantic AI; OpenLIT and OpenRouter; the conventions' proposal
-# (semantic-conventions-genai #443); LiteLLM, version 1 and 2; OpenInference; OpenLLMetry's users; Langfuse, as JSON.
+# (semantic-conventions-genai #443); LiteLLM, version 1 and 2; OpenInference; OpenLLMetry's users; Sentry's conventions;
+# Langfuse and MLflow, as JSON.
 ATTRIBUTES = (
     "operation.cost",
     "gen_ai.usage.cost",
@@ -35,39 +36,128 @@ ATTRIBUTES = (
     "litellm.cost.total",
     "llm.cost.total",
     "llm.usage.total_cost",
+    "gen_ai.cost.total_tokens",
     "langfuse.observation.cost_details",
+    "mlflow.llm.cost",
 )
-NAMES = frozenset(ATTRIBUTES)
-_CURRENCY = "gen_ai.usage.cost.currency"
+_AMOUNT, _CURRENCY = "gen_ai.usage.cost.amount", "gen_ai.usage.cost.currency"
+# Where it has the input's and the output's, and what is added to them: OpenRouter, Laminar and Langtrace; LiteLLM 1 and
+# 2 (cost_breakdown); OpenInference (semantic conventions 0.1.42); Sentry's conventions.
+PARTS: tuple[tuple[str, str, str], ...] = (
+    ("gen_ai.usage.input_cost", "gen_ai.usage.output_cost", ""),
+    ("gen_ai.cost.input_cost", "gen_ai.cost.output_cost", "gen_ai.cost.tool_usage_cost"),
+    ("litellm.cost.input", "litellm.cost.output", "litellm.cost.tool_usage"),
+    ("llm.cost.prompt", "llm.cost.completion", ""),
+    ("gen_ai.cost.input_tokens", "gen_ai.cost.output_tokens", ""),
+)
+# What adds up to a part that is not there itself (OpenInference, as above): each of it under one of its names.
+_DETAILS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "llm.cost.prompt": tuple(
+        tuple(f"llm.cost.prompt_details.{name}" for name in names)
+        for names in (("input",), ("cache_read", "cache_input"), ("cache_write",), ("audio",))
+    ),
+    "llm.cost.completion": tuple((f"llm.cost.completion_details.{name}",) for name in ("output", "reasoning", "audio")),
+}
+NAMES = frozenset(ATTRIBUTES).union(
+    (name for part in PARTS for name in part if name),
+    (name for details in _DETAILS.values() for names in details for name in names),
+)
+# Within a cost as JSON: Langfuse's keys are its users' own, as those of `usage_details` are; MLflow's end in _cost.
+_TOTALS = ("total", "total_cost")
+_INPUT, _OUTPUT = ("input", "prompt"), ("output", "completion")
 # No one call costs more: a full context of the dearest model on offer is below 1,000 USD, and a swapped field is not.
 MAX_USD = 10_000.0
 _MAX_JSON = 4096
 
 
 def stated(attributes: Mapping[str, Any]) -> object:
-    """Return what a span says it cost, as it says it; `None` where it does not, or not in USD."""
+    """Return what a span says it cost, for `usd`; `None` where it does not say, or not in USD.
+
+    A number is the whole. Whatever else there is (text, parts) is put together later, off the path of the span.
+    """
+    in_usd = attributes.get(_CURRENCY, "USD") == "USD"
     for name in ATTRIBUTES:
         value = attributes.get(name)
-        if value is not None and (name != ATTRIBUTES[2] or attributes.get(_CURRENCY, "USD") == "USD"):
+        if value is not None and (in_usd or name != _AMOUNT) and _number(value) is not None:
             return value
-    return None
+    names = NAMES.intersection(attributes)
+    return {name: attributes[name] for name in names if in_usd or name != _AMOUNT} or None
 
 
-def usd(value: object) -> float | None:
-    """Return a stated cost as a number of USD; `None` where it is none."""
+def usd(value: object, figures: Figures | None = None) -> float | None:
+    """Return a stated cost as a number of USD; `None` where it is none.
+
+    Args:
+        value: What `stated` returned, or the value of one attribute.
+        figures: Of the inference. The cost of one side only is the whole if the other had no tokens.
+    """
+    if isinstance(value, dict):
+        whole = (_one(value.get(name), figures) for name in ATTRIBUTES)
+        parts = (_sum_of(value, *part, figures) for part in PARTS)
+        return next((found for ways in (whole, parts) for found in ways if found is not None), None)
+    return _one(value, figures)
+
+
+def _one(value: object, figures: Figures | None) -> float | None:
+    if not isinstance(value, str) or "{" not in value:
+        return _number(value)
+    try:
+        found = json.loads(value[:_MAX_JSON])
+    except (ValueError, RecursionError):
+        return None
+    return _of_object(found, figures) if isinstance(found, dict) else None
+
+
+def _number(value: object) -> float | None:
+    """Return a plausible cost; `None` for anything else."""
     if isinstance(value, str):
-        value = _parsed(value)
+        try:
+            value = float(value)
+        except ValueError:
+            return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if 0.0 <= value <= MAX_USD and math.isfinite(value) else None
 
 
-def _parsed(text: str) -> object:
-    try:
-        found = json.loads(text[:_MAX_JSON])
-    except ValueError:
+def _of_object(found: Mapping[str, object], figures: Figures | None) -> float | None:
+    """Return the total of an object of costs, else the sum of what is in it."""
+    for name in _TOTALS:
+        total = _number(found.get(name))
+        if total is not None:
+            return total
+    costs = {key: cost for key, value in found.items() if key not in _TOTALS and (cost := _number(value)) is not None}
+    has_input, has_output = (any(key.startswith(side) for key in costs) for side in (_INPUT, _OUTPUT))
+    if not costs or (has_input != has_output and not _complete(has_input, has_output, figures)):
         return None
-    return found.get("total") if isinstance(found, dict) else found
+    return _number(sum(costs.values()))
+
+
+def _sum_of(
+    attributes: Mapping[str, object], of_input: str, of_output: str, added: str, figures: Figures | None
+) -> float | None:
+    """Return the sum of a cost in parts; `None` where one is missing that should be there."""
+    sides = [_part(attributes, name) for name in (of_input, of_output)]
+    if not _complete(sides[0] is not None, sides[1] is not None, figures):
+        return None
+    return _number(sum(cost or 0.0 for cost in (*sides, _number(attributes.get(added)))))
+
+
+def _part(attributes: Mapping[str, object], name: str) -> float | None:
+    found = _number(attributes.get(name))
+    if found is not None or name not in _DETAILS:
+        return found
+    details = [_number(next((attributes[key] for key in keys if key in attributes), None)) for keys in _DETAILS[name]]
+    return sum(cost or 0.0 for cost in details) if any(cost is not None for cost in details) else None
+
+
+def _complete(has_input: bool, has_output: bool, figures: Figures | None) -> bool:  # noqa: FBT001 - two of a sort
+    """Return whether the sides whose cost is stated are all that there were."""
+    if has_input and has_output:
+        return True
+    if figures is None:
+        return False
+    return (has_input and not figures.output_tokens) or (has_output and not figures.input_tokens)
 
 
 # OpenTelemetry's provider names to those of genai-prices 0.2; others are the same in both, or told by the model.

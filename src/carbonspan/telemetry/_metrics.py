@@ -185,7 +185,7 @@ class Instruments:
             names: The names of the labels in `entry.labels`.
             idle: Whether nobody waits, so that prices may be read in.
         """
-        stated = None if entry.cost is None else usd(entry.cost)
+        stated = None if entry.cost is None else usd(entry.cost, figures)
         cost_usd = self._prices.usd(figures, idle=idle) if stated is None else stated
         with self._lock:
             series = self._series(figures.plan, entry.labels, names)
