@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
+from carbonspan import usage
+from carbonspan.collector import _models as models, _places as places, _statements as statements
+from carbonspan.collector._ottl import attribute, kept, put
+from carbonspan.core._options import Settings
+from carbonspan.core._regions import cloud_regions
+from carbonspan.grid._resolver import Resolver
 from tests.collector import cases
-from tests.collector.agreement import disagreements
+from tests.collector.agreement import TIMES_NS, disagreements
 from tests.collector.cases import CHAT, Case
+from tests.collector.interpreter import Interpreter
 
 
 def test_spans_that_lack_something_or_follow_other_conventions_are_read_as_the_processor_does() -> None:
@@ -22,3 +29,37 @@ def test_calls_that_are_counted_elsewhere_are_left_to_whoever_counts_them() -> N
     calls = [Case(CHAT | {"server.address": host}) for host in hosts]
     calls.append(Case(CHAT | {"gen_ai.provider.name": "anthropic"}))
     assert disagreements(calls, counted_elsewhere="anthropic,*.gateway.example.org") == {}
+
+
+def outcome_by_statements(case: Case) -> object:
+    settings = Settings.resolve({}, {})
+    everywhere = places.places(settings, Resolver(), cloud_regions(), range(0))
+    groups = statements.groups(settings, models.models(settings), everywhere)
+    shown = put(attribute("outcome"), kept("outcome"), f'{kept("outcome")} != ""')
+    run = Interpreter(one._replace(statements=(*one.statements, shown)) for one in groups).run
+    return run(case.attributes, case.scope, {}, TIMES_NS[0]).get("outcome")
+
+
+def test_what_is_no_call_is_no_gap_either() -> None:
+    named = {"gen_ai.request.model": "gpt-4o"}
+    chat = named | {"gen_ai.operation.name": "chat"}
+    spans = [
+        (Case(named | {"db.system": "redis"}, "opentelemetry.instrumentation.redis"), None),
+        (Case(chat | {"db.system": "redis"}, "my.app"), None),
+        (Case(named | {"http.route": "/"}, "opentelemetry.instrumentation.fastapi"), None),
+        (Case(chat | {"http.route": "/"}, "opentelemetry.instrumentation.fastapi"), None),
+        (Case(named, "my.app"), None),
+        (Case(named, "opentelemetry.instrumentation.fastapi"), None),
+        (Case({"gen_ai.request.model": "nova-3", "gen_ai.provider.name": "Deepgram"}, "livekit-agents"), None),
+        (Case({"gen_ai.request.model": "whisper-1", "gen_ai.operation.name": "chat"}, ""), None),
+        (Case(named | {"gen_ai.operation.name": "speech_to_text"}, "openlit"), None),
+        (Case(named | {"gen_ai.response.id": "r"}, "my.app"), "no_usage"),
+        (Case(chat | {"http.route": "/"}, "my.app"), "no_usage"),
+        (Case(chat, "my.app"), "no_usage"),
+        (Case(named, "openlit"), "no_usage"),
+        (Case(named, ""), "no_usage"),
+    ]
+    assert [outcome_by_statements(case) for case, _ in spans] == [expected for _, expected in spans]
+    for case, expected in spans:
+        read = usage.read(case.attributes, case.scope)
+        assert (None if read is None else read.problem) == expected

@@ -286,6 +286,62 @@ def test_nothing_said_is_no_usage() -> None:
     assert (read.role, tokens(read), read.problem) == (Role.INFERENCE, NONE, "no_usage")
 
 
+MODEL: dict[str, object] = {"gen_ai.request.model": "gpt-4o"}
+STAMPED = MODEL | {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "attributes"),
+    [
+        ("opentelemetry.instrumentation.redis", MODEL | {"db.system": "redis", "db.statement": "GET"}),
+        ("opentelemetry.instrumentation.redis", STAMPED | {"db.system.name": "redis"}),
+        ("opentelemetry.instrumentation.botocore.dynamodb", MODEL | {"db.system": "dynamodb"}),
+        ("", MODEL | {"db.system": "redis"}),
+        ("my.app", STAMPED | {"messaging.system": "kafka"}),
+        ("opentelemetry.instrumentation.fastapi", MODEL | {"http.route": "/v1/chat", "http.method": "POST"}),
+        ("opentelemetry.instrumentation.fastapi", MODEL),
+        ("opentelemetry.instrumentation.fastapi", STAMPED | {"url.path": "/v1/chat"}),
+        ("@opentelemetry/instrumentation-express", MODEL | {"gen_ai.system": "openai"}),
+        ("@opentelemetry/instrumentation-http", STAMPED | {"http.request.method": "POST"}),
+        ("my.gateway", MODEL | {"http.route": "/v1/chat", "gen_ai.response.model": "gpt-4o"}),
+        ("my.app", MODEL | {"gen_ai.system": "openai"}),
+        ("livekit-agents", {"gen_ai.request.model": "nova-3", "gen_ai.provider.name": "Deepgram"}),
+        ("livekit-agents", {"gen_ai.request.model": "sonic-2", "gen_ai.operation.name": "chat"}),
+        ("", {"gen_ai.request.model": "nova-3", "gen_ai.provider.name": "Deepgram"}),
+        ("", {"gen_ai.request.model": "eleven_flash_v2_5"}),
+        ("openlit.otel.tracing", {"gen_ai.request.model": "x", "gen_ai.operation.name": "speech_to_text"}),
+        ("opentelemetry.instrumentation.openai.v1", {"gen_ai.request.model": "openai/whisper-1"}),
+        ("my.app", {"gen_ai.request.model": "my-model", "gen_ai.operation.name": "tts"}),
+    ],
+    ids=str,
+)
+def test_what_only_names_a_model_and_is_something_else_is_no_call(scope: str, attributes: dict[str, object]) -> None:
+    assert usage.read(attributes, scope) is None
+    # With counts it is one, whatever else it is.
+    assert inference(attributes | {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 6}, scope).usable
+
+
+@pytest.mark.parametrize(
+    ("scope", "attributes"),
+    [
+        ("my.app", STAMPED),
+        ("my.app", STAMPED | {"http.route": "/v1/chat"}),
+        ("my.app", MODEL | {"gen_ai.response.id": "r"}),
+        ("my.app", MODEL | {"gen_ai.prompt.0.content": "hello"}),
+        ("opentelemetry.instrumentation.openai.v1", MODEL),
+        ("opentelemetry.instrumentation.openai.v1", MODEL | {"http.method": "POST"}),
+        ("opentelemetry.instrumentation.new_llm", STAMPED),
+        ("", MODEL | {"http.method": "POST"}),
+        ("", {"gen_ai.request.model": "amazon.nova-2-lite-v1:0"}),
+        ("", {"gen_ai.request.model": "amazon.nova-sonic-v1:0"}),
+    ],
+    ids=str,
+)
+def test_a_call_that_does_not_say_what_it_consumed_stays_a_gap(scope: str, attributes: dict[str, object]) -> None:
+    read = inference(attributes, scope)
+    assert (read.role, read.problem) == (Role.INFERENCE, "no_usage")
+
+
 NAMES = sorted(
     {name for span in WRITTEN for name in span["attributes"]}
     | {name for spans in RECORDED.values() for span in spans for name in span["attributes"]}

@@ -14,10 +14,11 @@ from carbonspan.collector._ottl import any_of, attribute, escaped, first, kept, 
 from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
 from carbonspan.telemetry._contract import EMISSIONS, ROLE
+from carbonspan.usage import _no_calls as no_calls
 from carbonspan.usage._dialects import DIALECTS, MARKERS, Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from carbonspan.usage._dialects import Operation
 
@@ -76,12 +77,19 @@ def _names_of(field: str) -> list[str]:
 
 def encodes() -> str:
     """Return the condition of an operation that only encodes, whatever the dialect."""
+    return _spelled(lambda operation: operation.output_optional)
+
+
+def _spelled(is_meant: Callable[[Operation], bool]) -> str:
+    """Return the condition of an operation of some sort, by each of its spellings."""
     by_attribute: dict[str, set[str]] = {}
     for dialect in covered():
         for key, values, _ in dialect.operations:
-            spelled = {word for word, operation in values.items() if operation.output_optional}
+            spelled = {word for word, operation in values.items() if is_meant(operation)}
             by_attribute.setdefault(key, set()).update(spelled)
-    return " or ".join(f"{matches(attribute(key), any_of(sorted(words)))}" for key, words in by_attribute.items())
+    return " or ".join(
+        f"{matches(attribute(key), any_of(sorted(words)))}" for key, words in by_attribute.items() if words
+    )
 
 
 def dialect() -> list[str]:
@@ -143,10 +151,12 @@ def role() -> list[str]:
             if ignored:
                 strange += f" and not {matches(path, any_of(sorted(ignored)))}"
             steps += [put(this, look_up(roles, path), f"{where} and IsString({path})"), put(other, "true", strange)]
-    default = _role_of(covered()[0].default_operation)
+    default, named = _role_of(covered()[0].default_operation), kept("named")
     steps += [
+        put(named, "true", f'{this} != "" or {other} == true'),
         put(this, text(CONTAINER), f'{this} == "" and {other} == true'),
         put(this, text(default), f'{this} == "" and ({kept("model")} != "" or {has_counts()})'),
+        put(this, '""', f"{is_inference()} and not ({has_counts()}) and ({_is_no_call()})"),
     ]
     for one in one_of_each("container_if"):
         if one.container_if:
@@ -158,6 +168,23 @@ def role() -> list[str]:
             where = f"{attribute(key)} != nil and {same(one, 'cache_hit')} and ({hit})"
             steps.append(put(this, text(CACHED), where))
     return steps
+
+
+def _is_no_call() -> str:
+    """Return the condition that a span without counts is of something else: `usage/_no_calls.py`."""
+    there = {
+        key: f"{first(map(attribute, names))} != nil"
+        for key, names in (("store", no_calls.STORES), ("web", no_calls.WEB), ("call", no_calls.CALLS))
+    }
+    speech = (
+        f"{matches(kept('provider'), any_of(no_calls.SPEECH_PROVIDERS))} or "
+        f"{matches(kept('model'), no_calls.SPEECH_MODELS)} or {_spelled(lambda one: one.name == no_calls.SPEECH)}"
+    )
+    is_general = matches("scope.name", f"^(?:{'|'.join(map(escaped, no_calls.SCOPES))})")
+    unknown = f'scope.name != "" and {kept("scope")} == nil'
+    stamped = f"{kept('named')} == true and {is_general} and {there['web']}"
+    bare = f"{kept('named')} == nil and ({is_general} or {there['web']} or not ({there['call']}))"
+    return f"{speech} or {there['store']} or ({unknown} and ({stamped} or {bare}))"
 
 
 def _role_of(operation: Operation) -> str:

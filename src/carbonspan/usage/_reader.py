@@ -12,6 +12,7 @@ from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _providers as providers
 from carbonspan.usage._counts import NOTHING, consistent
 from carbonspan.usage._dialects import MARKERS, choose, unknown_operation
+from carbonspan.usage._no_calls import is_no_call
 
 if TYPE_CHECKING:
     from carbonspan.usage._counts import Raw
@@ -30,7 +31,8 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
     is copied once it is known to be of interest, for theirs answer a miss with an exception.
 
     Tools, retrieval, guardrails and the like make no model call of their own: they are None, unless they carry token
-    counts (repeated from below them), and then containers.
+    counts (repeated from below them), and then containers. So is a span that only names a model and is of something
+    else: a cache, a web framework, speech.
 
     Args:
         attributes: The span's attributes. Values may be of any type; nothing in them raises.
@@ -46,10 +48,10 @@ def read(attributes: Mapping[str, object], scope: str = "") -> Usage | None:
         attributes = dict(attributes)
     elif attributes.keys().isdisjoint(MARKERS):
         return None
-    return _read(attributes, choose(attributes, scope))
+    return _read(attributes, choose(attributes, scope), scope)
 
 
-def _read(attributes: dict[str, Any], dialect: Dialect) -> Usage | None:
+def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | None:
     get = attributes.get
     request_model = _text(get, dialect.request_model)
     model = _text(get, dialect.response_model) or request_model
@@ -59,6 +61,8 @@ def _read(attributes: dict[str, Any], dialect: Dialect) -> Usage | None:
     if raw is None and (operation.auxiliary or not operation.name):
         return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
     if raw is None or source is None:
+        if operation.role is Role.INFERENCE and is_no_call(attributes, scope, dialect, operation, provider, model):
+            return None
         counts = NOTHING
     else:
         counts = consistent(raw, source.reading(provider), operation.output_optional)
