@@ -89,6 +89,19 @@ def test_any_spans_of_a_known_plan_come_to_the_same(
         assert found_by(warm, *given_) == found_by(estimator(self_hosted="vllm"), *given_)
 
 
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 15))
+def test_a_total_that_shows_what_the_output_leaves_out_is_looked_at(
+    tokens_in: int, tokens_out: int, reasoning: int, total: int
+) -> None:
+    warm = estimator()
+    names = ("prompt", "completion", "completion_details.reasoning", "total")
+    for counts in ((1, 5, 1, 6), (tokens_in, tokens_out, reasoning, total)):
+        span: dict[str, Any] = {"openinference.span.kind": "LLM", "llm.model_name": "o3"}
+        span |= {f"llm.token_count.{name}": value for name, value in zip(names, counts, strict=True)}
+        where: tuple[Any, ...] = ("openinference.instrumentation.openai", NOON_NS, NOON_NS + 1, {})
+        assert found_by(warm, span, *where) == found_by(estimator(), span, *where)
+
+
 counts = st.integers(0, 10_000_000)
 
 

@@ -82,11 +82,18 @@ def raw(
         (raw(1000, 300, cached=200, total=1500), UNKNOWN, (1200, 300, 200, None, None, "")),
         (raw(1000, 300, cached=200, total=1300), UNKNOWN, (1000, 300, 200, None, None, "")),
         (raw(1000, 300, cached=200, total=1500), INCLUDES, (1000, 300, 200, None, None, "")),
-        # Reasoning left out: by the table, by arithmetic; where the table says it is in, it cannot exceed the output.
+        # Reasoning left out: by the table, or by arithmetic, whatever the table says.
         (raw(1200, 100, reasoning=200), EXCLUDES, (1200, 300, None, None, 200, "")),
         (raw(1200, 100, reasoning=200), UNKNOWN, (1200, 300, None, None, 200, "")),
         (raw(1200, 100, reasoning=200), GOOGLE, (1200, 300, None, None, 200, "")),
-        (raw(1200, 100, reasoning=200), INCLUDES, (1200, 100, None, None, 100, "")),
+        (raw(1200, 100, reasoning=200), INCLUDES, (1200, 300, None, None, 200, "")),
+        (raw(12, 1, reasoning=386, total=399), INCLUDES, (12, 387, None, None, 386, "")),
+        (raw(12, 500, reasoning=386, total=898), INCLUDES, (12, 886, None, None, 386, "")),
+        (raw(12, 500, reasoning=386, total=898), UNKNOWN, (12, 886, None, None, 386, "")),
+        (raw(10, 500, cached=2, reasoning=386, total=898), EXCLUDES, (12, 886, 2, None, 386, "")),
+        (raw(12, 500, reasoning=386, total=512), INCLUDES, (12, 500, None, None, 386, "")),
+        (raw(12, 500, reasoning=386, total=900), INCLUDES, (12, 500, None, None, 386, "")),
+        (raw(12, 500, reasoning=0, total=900), INCLUDES, (12, 500, None, None, 0, "")),
         (raw(1200, 300, reasoning=200), UNKNOWN, (1200, 300, None, None, 200, "")),
         # Google's total holds thoughts; nobody else's does, and a short total takes nothing away.
         (raw(1200, 100, total=1500), GOOGLE, (1200, 300, None, None, None, "")),

@@ -127,7 +127,8 @@ def normalised() -> list[str]:
             n["out"],
             f"{n['out']} + {n['think']}",
             f"{n['ok']} == true and {n['think']} != nil and {n['think']} > 0 and "
-            f'({n["ir"]} == "no" or ({n["think"]} > {n["out"]} and ({n["ir"]} == "" or {thoughts})))',
+            f'({n["ir"]} == "no" or {n["think"]} > {n["out"]} or '
+            f"({n['total']} != nil and {n['total']} == {n['in']} + {n['out']} + {n['think']}))",
         ),
         put(
             n["out"],
@@ -135,7 +136,6 @@ def normalised() -> list[str]:
             f"{n['ok']} == true and {n['total']} != nil and {n['total']} > {n['in']} + {n['out']} and "
             f"{n['role']} != {text(ENCODING)} and {thoughts}",
         ),
-        put(n["think"], n["out"], f"{n['ok']} == true and {n['think']} != nil and {n['think']} > {n['out']}"),
         put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
     ]
     return steps

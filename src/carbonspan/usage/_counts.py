@@ -66,7 +66,7 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
         reading: What its counts include.
         output_optional: The operation has no output to report (embeddings): a missing count is zero.
     """
-    raw_in, raw_out, raw_cached, raw_write, raw_reasoning, _ = raw
+    raw_in, raw_out, raw_cached, raw_write, raw_reasoning, raw_total = raw
     if (
         type(raw_in) is int
         and type(raw_out) is int
@@ -83,6 +83,7 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
             and cached + write <= raw_in <= MAX_TOKENS
             and 0 <= reasoning <= raw_out <= MAX_TOKENS
             and raw_in + raw_out
+            and (not reasoning or raw_total is None or raw_total == raw_in + raw_out)
         ):
             # Whole, within limits, and read as they stand: nearly every span. The long way comes to the same, slower.
             return raw_in, raw_out, raw_cached, raw_write, raw_reasoning, ""
@@ -105,13 +106,11 @@ def _consistent(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
             tokens_in += cache
     if tokens_out is not None:
         reasoning = None if raw_reasoning is None else count(raw_reasoning)
-        if reasoning and _excludes_reasoning(tokens_out, reasoning, reading):
+        if reasoning and _excludes_reasoning(tokens_in, tokens_out, reasoning, total, reading):
             tokens_out += reasoning
         if total and reading.total_includes_thoughts and not output_optional and tokens_in is not None:
             # What Google's total holds beyond both sides is thoughts.
             tokens_out = max(tokens_out, total - tokens_in)
-        if reasoning and reasoning > tokens_out:
-            reasoning = tokens_out
     if invalid:
         problem = INVALID_USAGE
     else:
@@ -143,8 +142,14 @@ def _excludes_cache(tokens_in: int, tokens_out: int | None, cache: int, total: i
     return reading.input_includes_cache is None and tokens_out is not None and total == tokens_in + tokens_out + cache
 
 
-def _excludes_reasoning(tokens_out: int, reasoning: int, reading: Reading) -> bool:
-    """Whether the output count leaves the reasoning out: known by the dialect, else by more reasoning than output."""
-    if reading.output_includes_reasoning is False:
+def _excludes_reasoning(
+    tokens_in: int | None, tokens_out: int, reasoning: int, total: int | None, reading: Reading
+) -> bool:
+    """Whether the output count leaves the reasoning out.
+
+    Known by the dialect, or shown by arithmetic, which overrules it: more reasoning than output (the completion tokens
+    of xAI are without it: https://docs.x.ai/docs/guides/reasoning), or a total that only adds up with the reasoning.
+    """
+    if reading.output_includes_reasoning is False or reasoning > tokens_out:
         return True
-    return reasoning > tokens_out and (reading.output_includes_reasoning is None or reading.total_includes_thoughts)
+    return total is not None and tokens_in is not None and total == tokens_in + tokens_out + reasoning
