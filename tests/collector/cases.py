@@ -107,6 +107,11 @@ def usages() -> Iterator[Case]:
         {"usage__reasoning__output_tokens": 1000},
         {"usage__total_tokens": 5000},
         {"usage__total_tokens": 5000, "provider__name": "gcp.gemini", "request__model": "gemini-2.5-pro"},
+        {"usage__total_tokens": 20950, "provider__name": "gcp.gemini", "request__model": "gemini-2.5-pro"},
+        {"usage__total_tokens": 2000, "request__model": "google/gemini-2.5-pro"},
+        {"usage__total_tokens": 2000, "request__model": "gemini-2.5-pro", "usage__reasoning__output_tokens": 100},
+        {"usage__total_tokens": 2000, "request__model": "gemini-2.5-pro", "usage__reasoning_tokens": 500},
+        {"usage__total_tokens": 20950, "provider__name": "xai", "request__model": "grok-4"},
         {"provider__name": "anthropic", "request__model": "claude-sonnet-4-5", "usage__cache_read__input_tokens": 600},
         {"provider__name": "aws.bedrock", "request__model": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"}
         | {"usage__cache_read__input_tokens": 600},

@@ -12,7 +12,8 @@ from carbonspan.usage._counts import MAX_TOKENS, NOTHING, Raw, Reading, _consist
 UNKNOWN = Reading()
 INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)
 EXCLUDES = Reading(input_includes_cache=False, output_includes_reasoning=False)
-GOOGLE = Reading(input_includes_cache=True, output_includes_reasoning=True, total_includes_thoughts=True)
+XAI = Reading(input_includes_cache=True, output_includes_reasoning=True, total_includes_thoughts=True)
+GOOGLE = XAI._replace(total_includes_tools=True)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,13 @@ def raw(
         (raw(1200, 300, total=1500), GOOGLE, (1200, 300, None, None, None, "")),
         (raw(1200, 300, total=1300), GOOGLE, (1200, 300, None, None, None, "")),
         (raw(1200, 100, total=1500), UNKNOWN, (1200, 100, None, None, None, "")),
+        # What it holds beyond the thoughts are prompts of tools: input. They are told apart by reasoning, else by size.
+        (raw(100, 850, reasoning=800, total=20950), GOOGLE, (20100, 850, None, None, 800, "")),
+        (raw(100, 50, reasoning=800, total=20950), GOOGLE, (20100, 850, None, None, 800, "")),
+        (raw(100, 50, total=8342), GOOGLE, (100, 8242, None, None, None, "")),
+        (raw(100, 50, total=8343), GOOGLE, (8293, 50, None, None, None, "")),
+        (raw(100, 50, reasoning=0, total=950), GOOGLE, (100, 850, None, None, 0, "")),
+        (raw(100, 50, total=20950), XAI, (100, 20850, None, None, None, "")),
         (raw(None, 100, total=50), GOOGLE, (None, 100, None, None, None, "no_usage")),
         # One side from the total.
         (raw(1200, None, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
@@ -147,7 +155,7 @@ FLAG = st.sampled_from([True, False, None])
 
 @given(
     given_counts=st.tuples(VALUE, VALUE, VALUE, VALUE, VALUE, VALUE),
-    reading=st.builds(Reading, FLAG, FLAG, st.booleans()),
+    reading=st.builds(Reading, FLAG, FLAG, st.booleans(), st.booleans()),
     output_optional=st.booleans(),
 )
 def test_consistent_counts_are_consistent(given_counts: Raw, reading: Reading, output_optional: bool) -> None:  # noqa: FBT001 (Hypothesis gives it)
@@ -166,7 +174,7 @@ plain = st.none() | st.booleans() | st.integers(-2, 50) | st.sampled_from([MAX_T
 
 @given(
     st.tuples(plain, plain, plain, plain, plain, plain),
-    st.builds(Reading, st.sampled_from([True, False, None]), st.sampled_from([True, False, None]), st.booleans()),
+    st.builds(Reading, FLAG, FLAG, st.booleans(), st.booleans()),
     st.booleans(),
 )
 def test_the_short_way_comes_to_what_the_long_one_does(

@@ -42,7 +42,7 @@ def test_counts_read_by_the_layout_are_the_readers(scope: str, attributes: dict[
     raw = tuple(attributes.get(name) for name in layout.names[:6])
     if raw[0] is None or raw[1] is None:
         return
-    counts = consistent(raw, layout.source.reading(usage.provider), usage.operation in OUTPUT_OPTIONAL)  # type: ignore[arg-type]
+    counts = consistent(raw, layout.source.reading(usage.provider, usage.model), usage.operation in OUTPUT_OPTIONAL)  # type: ignore[arg-type]
     assert counts == (*usage[6:11], "")
     assert usage.response_id == (attributes.get(layout.names[6]) or "")
 

@@ -19,6 +19,7 @@ from carbonspan.core._outcome import Role
 from carbonspan.core.values import Usage
 from carbonspan.usage import _dialects as dialects, _reader as reader
 from carbonspan.usage._counts import MAX_TOKENS
+from carbonspan.usage._providers import MAX_THOUGHTS
 
 SPANS = Path(__file__).parents[1] / "data" / "spans"
 GEN_AI = "opentelemetry.instrumentation.genai.openai"
@@ -286,6 +287,37 @@ def test_nothing_said_is_no_usage() -> None:
     assert (read.role, tokens(read), read.problem) == (Role.INFERENCE, NONE, "no_usage")
 
 
+@pytest.mark.parametrize(
+    ("model", "provider", "expected"),
+    [
+        ("gemini-2.5-flash", "openai", (100, 850)),
+        ("google/gemini-2.5-flash", "openrouter", (100, 850)),
+        ("models/gemini-2.5-pro", "openai", (100, 850)),
+        ("grok-3-mini", "openai", (100, 850)),
+        ("my-model", "xai", (100, 850)),
+        ("gpt-5", "openai", (100, 50)),
+        ("gemma-3-27b", "openai", (100, 50)),
+    ],
+)
+@pytest.mark.parametrize("scope", ["opentelemetry.instrumentation.openai.v1", "my.app", ""])
+def test_what_a_total_holds_beyond_both_sides_are_thoughts_behind_any_endpoint(
+    scope: str, model: str, provider: str, expected: tuple[int, int]
+) -> None:
+    span: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.system": provider}
+    span |= {"gen_ai.request.model": model, "gen_ai.usage.total_tokens": 950}
+    span |= {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 50}
+    assert tokens(inference(span, scope))[:2] == expected
+
+
+def test_prompts_of_built_in_tools_are_input() -> None:
+    span: dict[str, object] = {"openinference.span.kind": "LLM", "llm.provider": "google"}
+    span |= {"llm.model_name": "gemini-2.5-flash", "llm.token_count.prompt": 100, "llm.token_count.total": 20950}
+    named = {"llm.token_count.completion": 850, "llm.token_count.completion_details.reasoning": 800}
+    scope = "openinference.instrumentation.google_genai"
+    assert tokens(inference(span | named, scope))[:2] == (20100, 850)
+    assert tokens(inference(span | {"llm.token_count.completion": 50}, scope))[:2] == (20900, 50)
+
+
 MODEL: dict[str, object] = {"gen_ai.request.model": "gpt-4o"}
 STAMPED = MODEL | {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
 
@@ -400,7 +432,7 @@ def test_anything_is_read_without_harm(attributes: dict[str, object], scope: str
 COUNTS = st.integers(min_value=0, max_value=1_000_000)
 
 
-@given(fresh=COUNTS, cached=COUNTS, write=COUNTS, text=COUNTS, thoughts=COUNTS)
+@given(fresh=COUNTS, cached=COUNTS, write=COUNTS, text=COUNTS, thoughts=st.integers(0, MAX_THOUGHTS))
 def test_dialects_agree_on_the_same_call(fresh: int, cached: int, write: int, text: int, thoughts: int) -> None:
     whole_in, whole_out = fresh + cached + write, text + thoughts
     names = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens")

@@ -10,7 +10,13 @@ from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, 
 from carbonspan.collector._usage import ENCODING, VERCEL, has_counts, one_of_each, same
 from carbonspan.usage._counts import MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
-from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
+from carbonspan.usage._providers import (
+    MAX_THOUGHTS,
+    THOUGHTS_MODELS,
+    TOOLS_MODELS,
+    TOTAL_INCLUDES_THOUGHTS,
+    TOTAL_INCLUDES_TOOLS,
+)
 
 if TYPE_CHECKING:
     from carbonspan.usage._dialects import Source
@@ -99,7 +105,12 @@ def normalised() -> list[str]:
             put(n["bad"] if primary else value, "true" if primary else "nil", f"{value} != nil and ({impossible})")
         )
     both = f"{n['in']} != nil and {n['out']} != nil"
-    thoughts = matches(kept("provider"), any_of(sorted(TOTAL_INCLUDES_THOUGHTS)))
+    beyond = kept("beyond")
+    thoughts, tools = (
+        f"({matches(kept('provider'), any_of(sorted(providers)))} or {matches(kept('model'), models)})"
+        for providers, models in ((TOTAL_INCLUDES_THOUGHTS, THOUGHTS_MODELS), (TOTAL_INCLUDES_TOOLS, TOOLS_MODELS))
+    )
+    are_prompts = f"{tools} and (({n['think']} != nil and {n['think']} > 0) or {beyond} > {MAX_THOUGHTS})"
     steps += [
         put(n["out"], "0", f"{n['out']} == nil and {n['role']} == {text(ENCODING)}"),
         put(
@@ -130,12 +141,16 @@ def normalised() -> list[str]:
             f'({n["ir"]} == "no" or {n["think"]} > {n["out"]} or '
             f"({n['total']} != nil and {n['total']} == {n['in']} + {n['out']} + {n['think']}))",
         ),
+        put(beyond, "0"),
         put(
-            n["out"],
-            f"{n['total']} - {n['in']}",
-            f"{n['ok']} == true and {n['total']} != nil and {n['total']} > {n['in']} + {n['out']} and "
-            f"{n['role']} != {text(ENCODING)} and {thoughts}",
+            beyond,
+            f"{n['total']} - {n['in']} - {n['out']}",
+            f"{n['ok']} == true and {n['total']} != nil and {n['role']} != {text(ENCODING)} and {thoughts}",
         ),
+        put(kept("prompts"), "false"),
+        put(kept("prompts"), "true", f"{beyond} > 0 and {are_prompts}"),
+        put(n["in"], f"{n['in']} + {beyond}", f"{kept('prompts')} == true"),
+        put(n["out"], f"{n['out']} + {beyond}", f"{kept('prompts')} == false and {beyond} > 0"),
         put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
     ]
     return steps

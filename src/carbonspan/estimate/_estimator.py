@@ -217,7 +217,7 @@ class Estimator:
         watched: bool,  # noqa: FBT001 - as the rest
     ) -> Plan:
         """Return the plan of a usage: one object for all that are alike, over one hour."""
-        reading = None if layout is None else layout.source.reading(usage.provider)
+        reading = None if layout is None else layout.source.reading(usage.provider, usage.model)
         key = (*usage[:6], *energy[2:], scope, reading, watched, id(conditions))
         plan = self._plans.get(key) if hour is not None else None
         if plan is None or plan.rates is not conditions.rates:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from carbonspan.usage._providers import MAX_THOUGHTS
+
 if TYPE_CHECKING:
     from carbonspan.core.values import Counts
 
@@ -53,6 +55,7 @@ class Reading(NamedTuple):
     input_includes_cache: bool | None = None
     output_includes_reasoning: bool | None = None
     total_includes_thoughts: bool = False
+    total_includes_tools: bool = False
 
 
 def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Counts:  # noqa: FBT001, FBT002 - as above
@@ -108,9 +111,13 @@ def _consistent(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
         reasoning = None if raw_reasoning is None else count(raw_reasoning)
         if reasoning and _excludes_reasoning(tokens_in, tokens_out, reasoning, total, reading):
             tokens_out += reasoning
-        if total and reading.total_includes_thoughts and not output_optional and tokens_in is not None:
-            # What Google's total holds beyond both sides is thoughts.
-            tokens_out = max(tokens_out, total - tokens_in)
+        beyond = total - tokens_in - tokens_out if total and tokens_in is not None else 0
+        if beyond > 0 and tokens_in is not None and reading.total_includes_thoughts and not output_optional:
+            # Prompts of tools where the thoughts are accounted for, or where it is more than any by default.
+            if reading.total_includes_tools and (reasoning or beyond > MAX_THOUGHTS):
+                tokens_in += beyond
+            else:
+                tokens_out += beyond
     if invalid:
         problem = INVALID_USAGE
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
 from carbonspan.usage._counts import Reading
-from carbonspan.usage._providers import TOTAL_INCLUDES_THOUGHTS
+from carbonspan.usage._providers import totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,9 +75,10 @@ class Source(NamedTuple):
     default: Reading
     by_provider: Mapping[str, Reading]
 
-    def reading(self, provider: str) -> Reading:
-        """Return how to read the counts when this provider answered."""
-        return self.by_provider.get(provider, self.default)
+    def reading(self, provider: str, model: str) -> Reading:
+        """Return how to read the counts when this provider answered, with this model."""
+        cache, reasoning = self.by_provider.get(provider, self.default)[:2]
+        return Reading(cache, reasoning, *totals(provider, model))
 
 
 class Dialect(NamedTuple):
@@ -111,10 +112,9 @@ def _source(entry: Mapping[str, Any], sets: Mapping[str, TokenSet]) -> Source:
         return Reading(
             cache.get(provider, cache["*"]),
             reasoning.get(provider, reasoning["*"]),
-            provider in TOTAL_INCLUDES_THOUGHTS,
         )
 
-    named = {*cache, *reasoning, *TOTAL_INCLUDES_THOUGHTS}
+    named = {*cache, *reasoning}
     return Source(
         attribute=entry.get("from", ""),
         tokens=sets[entry["set"]],

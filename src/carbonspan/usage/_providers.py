@@ -7,6 +7,7 @@ The spellings, hosts and model prefixes are `data/usage/providers.json`.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from carbonspan.core._tables import load
@@ -19,8 +20,24 @@ _SUFFIXES = frozenset(_TABLE["endpoint_suffixes"])
 _HOSTS: tuple[tuple[str, str], ...] = tuple(_TABLE["hosts"]["suffixes"].items())
 _MODELS: tuple[tuple[str, str], ...] = tuple((prefix, provider) for prefix, provider in _TABLE["models"]["prefixes"])
 
-TOTAL_INCLUDES_THOUGHTS: frozenset[str] = frozenset(_TABLE["total_includes_thoughts"]["providers"])
+_TOTALS = _TABLE["total_includes_thoughts"]
+
+TOTAL_INCLUDES_THOUGHTS: frozenset[str] = frozenset(_TOTALS["providers"])
 """Providers whose total count includes the thoughts even where the output count does not; source in the table."""
+
+THOUGHTS_MODELS: str = _TOTALS["models"]
+"""Regular expression of the models, in lower case, of whom that holds whoever is said to answer."""
+
+TOTAL_INCLUDES_TOOLS: frozenset[str] = frozenset(_TOTALS["tools"]["providers"])
+"""Those whose total count includes prompts of built-in tools as well, which neither side does."""
+
+TOOLS_MODELS: str = _TOTALS["tools"]["models"]
+"""Regular expression of the models, in lower case, of whom that holds whoever is said to answer."""
+
+MAX_THOUGHTS: int = _TOTALS["thoughts_at_most"]
+"""Tokens; what a total holds beyond that, with no reasoning reported, are prompts of tools."""
+
+_THOUGHTS_MODELS, _TOOLS_MODELS = re.compile(THOUGHTS_MODELS), re.compile(TOOLS_MODELS)
 
 _MAX_NAME = 64
 """Characters kept of a provider in no list: it becomes a metric label, and spans hold text of any length."""
@@ -50,6 +67,21 @@ def canonical(raw: str) -> str:
             break
         known = _CANONICAL.get(stem)
     return name[:_MAX_NAME].rstrip() if known is None else known
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def totals(provider: str, model: str) -> tuple[bool, bool]:
+    """Return whether the total count includes thoughts, and prompts of tools, that are on neither side.
+
+    Args:
+        provider: Who answers, in OpenTelemetry's spelling.
+        model: A model id, in any spelling; may be empty.
+    """
+    name = model.strip().lower()
+    return (
+        provider in TOTAL_INCLUDES_THOUGHTS or _THOUGHTS_MODELS.search(name) is not None,
+        provider in TOTAL_INCLUDES_TOOLS or _TOOLS_MODELS.search(name) is not None,
+    )
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

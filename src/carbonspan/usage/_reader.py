@@ -65,7 +65,7 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
             return None
         counts = NOTHING
     else:
-        counts = consistent(raw, source.reading(provider), operation.output_optional)
+        counts = consistent(raw, source.reading(provider, model), operation.output_optional)
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER
