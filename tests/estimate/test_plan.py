@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._options import Settings
@@ -100,6 +100,24 @@ def test_a_total_that_shows_what_the_output_leaves_out_is_looked_at(
         span |= {f"llm.token_count.{name}": value for name, value in zip(names, counts, strict=True)}
         where: tuple[Any, ...] = ("openinference.instrumentation.openai", NOON_NS, NOON_NS + 1, {})
         assert found_by(warm, span, *where) == found_by(estimator(), span, *where)
+
+
+some = st.sampled_from([None, 0, 5, 700, -1, 7.0, "5", "700", "many", math.nan, True])
+
+
+@given(st.lists(st.lists(some, min_size=8, max_size=8), min_size=1, max_size=4))
+@example([[700, 5, 700, 5, 700, 5, -1, "5"]])
+def test_counts_of_any_type_in_two_sets_come_to_the_same(later: list[list[Any]]) -> None:
+    warm = estimator()
+    sides: tuple[str, ...] = ("input_tokens", "output_tokens", "prompt_tokens", "completion_tokens")
+    sides = (*sides, "cache_read.input_tokens", "cache_read_input_tokens")
+    names = ("llm.token_count.prompt", "llm.token_count.completion", *(f"gen_ai.usage.{name}" for name in sides))
+    for values_ in ([5] * 8, *later, *later):
+        named = {"llm.model_name": "gpt-4o", "gen_ai.request.model": "gpt-4o", "gen_ai.operation.name": "chat"}
+        for scope in ("openinference.instrumentation.openai", "my.app"):
+            span = named | dict(zip(names, values_, strict=True))
+            where: tuple[Any, ...] = (scope, NOON_NS, NOON_NS + 1, {})
+            assert found_by(warm, span, *where) == found_by(estimator(), span, *where)
 
 
 counts = st.integers(0, 10_000_000)

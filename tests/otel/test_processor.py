@@ -161,7 +161,7 @@ def test_an_answer_from_a_response_cache_emits_nothing() -> None:
         ({"gen_ai.usage.input_tokens": math.inf}, "invalid_usage"),
         ({"gen_ai.usage.input_tokens": True}, "invalid_usage"),
         ({"gen_ai.usage.input_tokens": "many"}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": "1200"}, "invalid_usage"),
+        ({"gen_ai.usage.input_tokens": "1,200"}, "invalid_usage"),
         ({"gen_ai.usage.input_tokens": 10**15}, "invalid_usage"),
     ],
 )

@@ -318,6 +318,49 @@ def test_prompts_of_built_in_tools_are_input() -> None:
     assert tokens(inference(span | {"llm.token_count.completion": 50}, scope))[:2] == (20900, 50)
 
 
+@pytest.mark.parametrize("bad", [-1, math.nan, True, "many", "", 12.5, MAX_TOKENS + 1], ids=str)
+def test_what_is_wrong_with_one_set_does_not_hide_another(bad: object) -> None:
+    named: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    gen_ai: dict[str, object] = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 300}
+    old = {"gen_ai.usage.prompt_tokens": bad, "gen_ai.usage.completion_tokens": 7}
+    new = {"gen_ai.usage.input_tokens": bad, "gen_ai.usage.output_tokens": 300, "gen_ai.usage.prompt_tokens": 1200}
+    vercel = {"ai.operationId": "ai.generateText.doGenerate", "ai.usage.inputTokens": bad, "ai.usage.outputTokens": 7}
+    inferred = {"openinference.span.kind": "LLM", "llm.token_count.prompt": 5, "llm.token_count.completion": bad}
+    object_of = {"langfuse.observation.type": "generation"}
+    for scope, span in (
+        ("my.app", gen_ai | old),
+        ("my.app", new),
+        ("ai", gen_ai | vercel),
+        ("openinference.instrumentation.openai", gen_ai | inferred),
+        ("langfuse-sdk", gen_ai | object_of | {"langfuse.observation.usage_details": json.dumps({"input": bad})}),
+    ):
+        read = inference(named | span, scope)
+        assert (tokens(read)[:2], read.problem) == ((1200, 300), "")
+
+
+def test_zeros_do_not_hide_counts_under_other_names() -> None:
+    zeros = {"openinference.span.kind": "LLM", "llm.token_count.prompt": 0, "llm.token_count.completion": 0}
+    span = zeros | {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 300}
+    assert tokens(inference(span, "openinference.instrumentation.openai"))[:2] == (1200, 300)
+
+
+def test_a_bad_detail_does_not_hide_a_good_one() -> None:
+    details: dict[str, object] = {
+        "gen_ai.usage.cache_read.input_tokens": -1,
+        "gen_ai.usage.cache_read_input_tokens": "1000",
+    }
+    assert inference(CHAT | details, "my.app").cached_input_tokens == 1000
+
+
+@pytest.mark.parametrize("scope", ["my.app", "ai", "langfuse-sdk", "openinference.instrumentation.openai"])
+def test_numbers_as_text_are_numbers(scope: str) -> None:
+    counts: dict[str, int] = {"input_tokens": 1200, "output_tokens": 300, "cache_read.input_tokens": 1000}
+    span: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    as_text = span | {f"gen_ai.usage.{name}": str(value) for name, value in counts.items()}
+    assert inference(as_text, scope) == inference(span | {f"gen_ai.usage.{k}": v for k, v in counts.items()}, scope)
+    assert tokens(inference(as_text, scope))[:3] == (1200, 300, 1000)
+
+
 MODEL: dict[str, object] = {"gen_ai.request.model": "gpt-4o"}
 STAMPED = MODEL | {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
 

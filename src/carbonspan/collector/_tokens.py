@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, put, text
 from carbonspan.collector._usage import ENCODING, VERCEL, has_counts, one_of_each, same
-from carbonspan.usage._counts import MAX_TOKENS
+from carbonspan.usage._counts import DIGITS, MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
 from carbonspan.usage._providers import (
     MAX_THOUGHTS,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FIELDS = ("in", "out", "read", "written", "think", "total")
 _SLOTS = ("input", "output", "cached", "cache_write", "reasoning", "total")
+_AS_TEXT = rf"^\s*{DIGITS}\s*$"
 _INCLUDED = {True: "yes", False: "no", None: ""}
 """What a total includes, as the statements note it; `""` where arithmetic decides."""
 
@@ -92,6 +93,7 @@ def normalised() -> list[str]:
     for field in _FIELDS:
         value = n[field]
         impossible = f"not IsInt({value}) or {value} < 0 or {value} > {MAX_TOKENS}"
+        steps.append(put(value, f"Double(Trim({value}))", f"IsString({value}) and {matches(value, _AS_TEXT)}"))
         # Integral doubles are taken: JavaScript has no integers.
         steps.append(
             put(

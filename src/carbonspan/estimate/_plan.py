@@ -17,7 +17,7 @@ from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core.values import NO_LOGARITHM, Range
 from carbonspan.estimate.footprint import Footprint, rate
 from carbonspan.usage import consistent, text
-from carbonspan.usage._counts import MAX_TOKENS, Reading
+from carbonspan.usage._counts import MAX_TOKENS, Reading, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -345,8 +345,8 @@ class Plans:
             pass  # whole numbers that stand for themselves: nearly every span
         else:
             raw = (tokens_in, tokens_out, cached, written, reasoning, get(n_total))
-            if tokens_in is None or tokens_out is None or any(raw[at] is None for at in layout.ambiguous):
-                return None  # something is missing: the reader knows where else to look
+            if tokens_in is None or tokens_out is None or any(count(raw[at]) is None for at in layout.ambiguous):
+                return None  # something is missing or no count: the reader knows where else to look
             tokens_in, tokens_out, cached, written, reasoning, problem = consistent(
                 raw, plan.reading, plan.output_optional
             )

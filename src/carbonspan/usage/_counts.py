@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from carbonspan.usage._providers import MAX_THOUGHTS
@@ -19,6 +20,12 @@ https://ai.meta.com/blog/llama-4-multimodal-intelligence/); an agent span may su
 window is beyond both, and below what a swapped field (a nanosecond timestamp, a byte count) would show.
 """
 
+DIGITS = r"[0-9]{1,9}(?:\.0+)?"
+"""Regular expression of a whole number as text, without what is around it."""
+
+_DIGITS = re.compile(DIGITS)
+_MAX_TEXT = 32
+
 NO_USAGE = "no_usage"
 """Problem: the span does not say how many tokens were used."""
 
@@ -29,11 +36,13 @@ INVALID_USAGE = "invalid_usage"
 def count(value: object) -> int | None:
     """Return a token count as a whole number, or None where the value cannot be one.
 
-    Integral floats are taken: JavaScript has no integers. Booleans, text, fractions, NaN, infinities, negative numbers
-    and anything above `MAX_TOKENS` are not.
+    Integral floats are taken: JavaScript has no integers. So is text of digits, as gateways and older conventions write
+    it. Booleans, other text, fractions, NaN, infinities, negative numbers and anything above `MAX_TOKENS` are not.
     """
     if type(value) is int:
         return value if 0 <= value <= MAX_TOKENS else None
+    if isinstance(value, str) and len(value) <= _MAX_TEXT and _DIGITS.fullmatch(value.strip()):
+        value = float(value)
     if isinstance(value, float):
         return int(value) if 0.0 <= value <= MAX_TOKENS and value.is_integer() else None
     return None

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _providers as providers
-from carbonspan.usage._counts import NOTHING, consistent
+from carbonspan.usage._counts import NOTHING, consistent, count
 from carbonspan.usage._dialects import MARKERS, choose, unknown_operation
 from carbonspan.usage._no_calls import is_no_call
 
@@ -56,16 +56,21 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
     request_model = _text(get, dialect.request_model)
     model = _text(get, dialect.response_model) or request_model
     provider = _provider(get, dialect, model)
-    raw, source = _raw(get, dialect)
-    operation = _operation(get, dialect, known=raw is not None or model != "")
-    if raw is None and (operation.auxiliary or not operation.name):
+    sets = _sets(get, dialect)
+    found = next(sets, None)
+    operation = _operation(get, dialect, known=found is not None or model != "")
+    if found is None and (operation.auxiliary or not operation.name):
         return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
-    if raw is None or source is None:
+    if found is None:
         if operation.role is Role.INFERENCE and is_no_call(attributes, scope, dialect, operation, provider, model):
             return None
         counts = NOTHING
     else:
+        raw, source = found
         counts = consistent(raw, source.reading(provider, model), operation.output_optional)
+        if counts[-1]:  # what is wrong with one set does not hide another
+            others = (consistent(raw, one.reading(provider, model), operation.output_optional) for raw, one in sets)
+            counts = next((other for other in others if not other[-1]), counts)
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER
@@ -146,8 +151,20 @@ def _provider(get: Get, dialect: Dialect, model: str) -> str:
     return providers.inferred(_text(get, dialect.host), hint or model)
 
 
-def _raw(get: Get, dialect: Dialect) -> tuple[Raw, Source] | tuple[None, None]:
-    """Return the counts of the first source that has any, and that source."""
+def _first_count(get: Get, names: Names) -> object:
+    """Return the value of the first name that holds a count, else that of the first that is present, or None."""
+    present = None
+    for name in names:
+        value = get(name)
+        if value is not None:
+            if count(value) is not None:
+                return value
+            present = value if present is None else present
+    return present
+
+
+def _sets(get: Get, dialect: Dialect) -> Iterator[tuple[Raw, Source]]:
+    """Yield the counts of each source that has any, with that source."""
     parsed = ""  # the attribute that `found` was parsed from: several shapes may share one
     found: dict[str, object] | None = None
     for source in dialect.sources:
@@ -160,32 +177,31 @@ def _raw(get: Get, dialect: Dialect) -> tuple[Raw, Source] | tuple[None, None]:
             lookup = found.get
         raw = _set(lookup, source.tokens)
         if raw is not None:
-            return (_detailed(get, dialect, raw) if dialect.details else raw), source
-    return None, None
+            yield (_detailed(get, dialect, raw) if dialect.details else raw), source
 
 
 def _set(get: Get, names: TokenSet) -> Raw | None:
     """Return one set of counts, None where it has neither side nor a total."""
     if names.requires and _first(get, names.requires) is None:
         return None
-    tokens_in, tokens_out = _first(get, names.input), _first(get, names.output)
-    total = _first(get, names.total) if names.total else None
+    tokens_in, tokens_out = _first_count(get, names.input), _first_count(get, names.output)
+    total = _first_count(get, names.total) if names.total else None
     if tokens_in is None and tokens_out is None and total is None:
         return None
-    cached, write, reasoning = (_first(get, names.cached), _first(get, names.cache_write), _first(get, names.reasoning))
-    return tokens_in, tokens_out, cached, write, reasoning, total
+    cached, write = _first_count(get, names.cached), _first_count(get, names.cache_write)
+    return tokens_in, tokens_out, cached, write, _first_count(get, names.reasoning), total
 
 
 def _detailed(get: Get, dialect: Dialect, raw: Raw) -> Raw:
     """Return the counts with missing details filled from the objects the dialect keeps them in."""
     tokens_in, tokens_out, cached, write, reasoning, total = raw
     for source in dialect.details:
-        if cached is not None and write is not None and reasoning is not None:
+        if count(cached) is not None and count(write) is not None and count(reasoning) is not None:
             break
         found = embedded.parse(get(source.attribute))
         if found is not None:
             names = source.tokens
-            cached = _first(found.get, names.cached) if cached is None else cached
-            write = _first(found.get, names.cache_write) if write is None else write
-            reasoning = _first(found.get, names.reasoning) if reasoning is None else reasoning
+            cached = _first_count(found.get, names.cached) if count(cached) is None else cached
+            write = _first_count(found.get, names.cache_write) if count(write) is None else write
+            reasoning = _first_count(found.get, names.reasoning) if count(reasoning) is None else reasoning
     return tokens_in, tokens_out, cached, write, reasoning, total
