@@ -81,6 +81,12 @@ def test_an_object_of_costs_is_its_total_or_their_sum(details: dict[str, Any], e
         assert cost_of({name: json.dumps(details)}) == expected
 
 
+def test_costs_that_the_value_limit_cut_off_are_read_as_far_as_they_go() -> None:
+    text = json.dumps({"input": 0.25, "output": 0.5, "total": 0.75})
+    assert cost_of({COST_DETAILS: text[:-4]}) == 0.75
+    assert cost_of({COST_DETAILS: text[:28]}) is None
+
+
 def test_details_stand_for_a_part_that_is_not_there() -> None:
     of_input = {"llm.cost.prompt_details.input": 0.25, "llm.cost.prompt_details.cache_read": 0.125}
     of_output = {"llm.cost.completion_details.output": 0.5, "llm.cost.completion_details.reasoning": 0.0625}

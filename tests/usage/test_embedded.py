@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from types import MappingProxyType
 
 import pytest
@@ -47,3 +48,52 @@ def test_deep_nesting_is_not_followed() -> None:
 def test_no_text_raises(text: str) -> None:
     found = parse(text)
     assert found is None or all(type(key) is str for key in found)
+
+
+USAGE = {
+    "completion_tokens": 300,
+    "prompt_tokens": 1200,
+    "details": {"audio": 0, "text": [1, 2]},
+    "total": 1500,
+    "n": None,
+}
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps(USAGE), json.dumps(USAGE, indent=1), str(USAGE)], ids=["json", "lines", "str"]
+)
+def test_what_was_cut_off_is_read_as_far_as_it_goes(text: str) -> None:
+    whole = parse(text)
+    assert whole is not None
+    seen = 0
+    for end in range(len(text)):
+        found = parse(text[:end]) or {}
+        assert all(whole[key] == value for key, value in found.items() if value != [1])
+        assert len(found) >= seen  # the further it goes, the more is read
+        seen = len(found)
+    assert seen >= len(whole) - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"input": 1200, "output": 3', {"input": 1200}),
+        ('{"input": 1200, "output": 300,', {"input": 1200, "output": 300}),
+        ('{"usage": {"input": 1200, "output": 300}, "ou', {"usage.input": 1200, "usage.output": 300}),
+        ('{"a": "x, {y", "b": 1, "c', {"a": "x, {y", "b": 1}),
+        ('{"a": "\\"", "b": 1, "c": "cut, he', {"a": '"', "b": 1}),
+        ("{'input': 1200, 'details': None, 'out", {"input": 1200, "details": None}),
+        ('{"a": 1, "b": "cut, behind a backslash, \\', {"a": 1}),
+        ('{"input": 12', None),
+        ('{"inp', None),
+        ("{", None),
+        ('{"a": 1}, "b": 2', None),
+        ('{"a": 1} and {', None),
+        ('{"a": nothing, "b', None),
+        ('{"a": 1]', None),
+        ("text {with, braces", None),
+        ('{"a":' * 40 + "1, ", None),
+    ],
+)
+def test_what_was_cut_off_by_hand(text: str, expected: dict[str, object] | None) -> None:
+    assert parse(text) == expected

@@ -361,6 +361,18 @@ def test_numbers_as_text_are_numbers(scope: str) -> None:
     assert tokens(inference(as_text, scope))[:3] == (1200, 300, 1000)
 
 
+def test_usage_that_the_value_limit_cut_off_is_read_as_far_as_it_goes() -> None:
+    details = {"completion_tokens_details": {"audio_tokens": 0, "reasoning_tokens": 0}}
+    whole = json.dumps({"completion_tokens": 300, "prompt_tokens": 1200, "total_tokens": 1500, **details})
+    span: dict[str, object] = {"langfuse.observation.type": "generation"}
+    for text in (whole[:128], whole[:72], whole[:50]):
+        read = inference(span | {"langfuse.observation.usage_details": text}, "langfuse-sdk")
+        assert (tokens(read)[:2], read.problem) == ((1200, 300), "")
+    printed = str({"prompt_tokens": 1200, "completion_tokens": 300, "prompt_tokens_details": {"cached_tokens": 1000}})
+    read = inference({"llm.openai.usage": printed[:-10], "llm.openai.model": "gpt-4o"}, "litellm")
+    assert tokens(read)[:2] == (1200, 300)
+
+
 MODEL: dict[str, object] = {"gen_ai.request.model": "gpt-4o"}
 STAMPED = MODEL | {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
 

@@ -7,13 +7,13 @@ Not part of the footprint: it stands beside it, so that a dashboard can show bot
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core._hours import NS_PER_HOUR, clamped, hour_start
+from carbonspan.usage._embedded import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,6 @@ _TOTALS = ("total", "total_cost")
 _INPUT, _OUTPUT = ("input", "prompt"), ("output", "completion")
 # No one call costs more: a full context of the dearest model on offer is below 1,000 USD, and a swapped field is not.
 MAX_USD = 10_000.0
-_MAX_JSON = 4096
 
 
 def stated(attributes: Mapping[str, Any]) -> object:
@@ -101,11 +100,8 @@ def usd(value: object, figures: Figures | None = None) -> float | None:
 def _one(value: object, figures: Figures | None) -> float | None:
     if not isinstance(value, str) or "{" not in value:
         return _number(value)
-    try:
-        found = json.loads(value[:_MAX_JSON])
-    except (ValueError, RecursionError):
-        return None
-    return _of_object(found, figures) if isinstance(found, dict) else None
+    found = parse(value)
+    return None if found is None else _of_object(found, figures)
 
 
 def _number(value: object) -> float | None:
@@ -121,12 +117,13 @@ def _number(value: object) -> float | None:
 
 
 def _of_object(found: Mapping[str, object], figures: Figures | None) -> float | None:
-    """Return the total of an object of costs, else the sum of what is in it."""
+    """Return the total of an object of costs, else the sum of what is in it, but for nested objects."""
     for name in _TOTALS:
         total = _number(found.get(name))
         if total is not None:
             return total
-    costs = {key: cost for key, value in found.items() if key not in _TOTALS and (cost := _number(value)) is not None}
+    numbers = ((key, _number(value)) for key, value in found.items() if key not in _TOTALS and "." not in key)
+    costs = {key: cost for key, cost in numbers if cost is not None}
     has_input, has_output = (any(key.startswith(side) for key in costs) for side in (_INPUT, _OUTPUT))
     if not costs or (has_input != has_output and not _complete(has_input, has_output, figures)):
         return None

@@ -1,10 +1,14 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""Usage objects that a span carries as text: JSON, or the printed form of a Python dict."""
+"""Usage objects that a span carries as text: JSON, or the printed form of a Python dict, whole or cut off.
+
+The SDK cuts text at OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: what is there before the cut is read.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 _MAX_TEXT = 8192
@@ -13,11 +17,19 @@ _MAX_TEXT = 8192
 _MAX_DEPTH = 3
 """Levels flattened. Providers nest usage details at most twice (`anthropic.usage.cache_read_input_tokens`)."""
 
+_MAX_OPEN = 16
+"""Brackets open at once in what is read of text that was cut off."""
+
+_CLOSING = {"{": "}", "[": "]"}
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{},]', re.DOTALL)
+
 _PYTHON_TO_JSON = (("'", '"'), ("None", "null"), ("True", "true"), ("False", "false"))
 
 
 def parse(value: object) -> dict[str, object] | None:
     """Return the object that an attribute holds, nested keys joined with dots; None where it holds none.
+
+    Of one that is cut off it has what is whole: not a number at the very end, whose last digits may be missing.
 
     Args:
         value: The attribute: text in JSON, text as `str(dict)` gives it, or already a mapping.
@@ -30,11 +42,38 @@ def parse(value: object) -> dict[str, object] | None:
         # A name of a count holds no quote, so this is exact for usage objects; anything else fails to parse.
         for python, in_json in _PYTHON_TO_JSON:
             value = value.replace(python, in_json)
+    found = _loaded(value)
+    if found is None:
+        found = _loaded(_closed(value))
+    return _flattened(found) if isinstance(found, dict) else None
+
+
+def _loaded(text: str) -> object:
     try:
-        found = json.loads(value)
+        return json.loads(text)
     except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, or thousands of brackets
         return None
-    return _flattened(found) if isinstance(found, dict) else None
+
+
+def _closed(text: str) -> str:
+    """Return JSON that was cut off up to its last whole entry, with its brackets closed; "" for anything else."""
+    if not text.lstrip().startswith("{"):
+        return ""
+    opened: list[str] = []
+    whole, brackets = 0, ""
+    for token in _STRUCTURE.finditer(text):
+        mark = token[0]
+        if mark == ",":
+            whole, brackets = token.start(), "".join(reversed(opened))
+        elif mark in _CLOSING:
+            opened.append(_CLOSING[mark])
+            if len(opened) > _MAX_OPEN:
+                break
+        elif mark in {"}", "]"}:
+            if not opened or opened.pop() != mark or not opened:
+                return ""
+            whole, brackets = token.end(), "".join(reversed(opened))
+    return text[:whole] + brackets
 
 
 def _flattened(found: Mapping[str, object], depth: int = 1) -> dict[str, object]:
