@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from math import exp, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.core.values import (
@@ -27,7 +28,6 @@ from carbonspan.core.values import (
     independent_sum,
     log_widths,
     product,
-    spread,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ class Rate(NamedTuple):
         if central <= NO_LOGARITHM:
             # No logarithm of zero: a free hour, or no energy. What the upper bounds allow still counts.
             return Range(0.0, central, max(central, self.per_j.high * energy.per_j.high))
-        return spread(central, self.below + energy.below, self.above + energy.above)
+        # `values.spread` written out: an estimate has five of these.
+        return Range(
+            central * exp(-sqrt(self.below + energy.below)), central, central * exp(sqrt(self.above + energy.above))
+        )
 
 
 def rate(per_j: Range) -> Rate:
