@@ -9,7 +9,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 from fractions import Fraction
 
 import pytest
@@ -17,6 +16,7 @@ from hypothesis import given, strategies as st
 
 from carbonspan.counting._ancestry import Totals
 from tests.figures import figures
+from tests.threads import at_once
 
 ONE = figures()
 amounts = st.floats(min_value=0, max_value=1e6)
@@ -69,25 +69,13 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 
 
 def test_threads_lose_nothing() -> None:
-    totals, together = Totals(), threading.Barrier(8)
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    totals = Totals()
 
     def add() -> None:
-        together.wait()
         for _ in range(1000):
             totals.add(ONE)
 
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    try:
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            totals.sum()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval_s)
+    at_once([add] * 8, meanwhile=totals.sum)
     assert totals.sum() == (
         8000,
         math.fsum([ONE.emissions_central_g] * 8000),

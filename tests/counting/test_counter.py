@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from carbonspan.counting._handled import Handled
 from carbonspan.otel._live import MAX_ENDED, LiveNode, ancestors
 from carbonspan.telemetry._queue import CAPACITY
 from carbonspan.testing import llm_attributes
+from tests.threads import interrupted
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT = llm_attributes()
@@ -263,10 +263,10 @@ def test_an_exporter_adds_up_what_threads_end_at_once() -> None:
     inner = InMemorySpanExporter()
     provider, _ = pipeline(SimpleSpanProcessor(CarbonSpanExporter(inner)))
     tracer = provider.get_tracer(SCOPE)
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool:
+        started = threading.Barrier(8)
+        list(pool.map(lambda _: started.wait(60), range(8)))
+        with interrupted():
             for _ in range(200):
                 root = tracer.start_span("root")
                 below, together = set_span_in_context(root), threading.Barrier(8)
@@ -278,8 +278,6 @@ def test_an_exporter_adds_up_what_threads_end_at_once() -> None:
 
                 list(pool.map(call, range(8)))
                 root.end()
-    finally:
-        sys.setswitchinterval(interval_s)
     roots = [span.attributes or {} for span in inner.get_finished_spans() if span.name == "root"]
     assert {one["carbon.task.inferences"] for one in roots} == {8}
 

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import sys
-import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from carbonspan.core._outcome import Role
 from carbonspan.counting._deduplicator import Deduplicator
 from tests.figures import figures
+from tests.threads import at_once
 
 if TYPE_CHECKING:
     from carbonspan.estimate._plan import Figures
@@ -134,23 +134,13 @@ def test_calls_without_an_id_that_go_while_they_may_be_tied_are_counted() -> Non
 
 
 def test_many_threads_at_once_count_each_call_once() -> None:
-    calls, together = Deduplicator(), threading.Barrier(8)
+    calls = Deduplicator()
     found: list[Role] = []
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
 
     def report(scope: str) -> None:
-        together.wait()
         found.extend(calls.judge(reported(f"r{i}", i, scope=scope)) for i in range(300))
 
-    threads = [threading.Thread(target=report, args=(scope,)) for scope in "abcdefgh"]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval_s)
+    at_once(partial(report, scope) for scope in "abcdefgh")
     assert found.count(COUNTED) == 300
     assert found.count(DUPLICATE) == 7 * 300
 
@@ -158,8 +148,6 @@ def test_many_threads_at_once_count_each_call_once() -> None:
 def test_threads_that_make_room_at_once_raise_nothing_and_the_count_of_calls_comes_right() -> None:
     calls, raised = Deduplicator(capacity=4), []
     seen = [reported("", n, out=n % 9, scope=scope) for n in range(9) for scope in "ab"]
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
 
     def report(first: int) -> None:
         for n in range(first, first + 8000):
@@ -169,14 +157,7 @@ def test_threads_that_make_room_at_once_raise_nothing_and_the_count_of_calls_com
             except KeyError as error:
                 raised.append(error)
 
-    threads = [threading.Thread(target=report, args=(n,)) for n in range(4)]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval_s)
+    at_once(partial(report, n) for n in range(4))
     assert not raised
     for n in range(20):
         calls.judge(reported("", 10_000 + n, out=n))

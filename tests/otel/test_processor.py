@@ -33,6 +33,7 @@ from carbonspan.estimate._estimator import Estimator
 from carbonspan.otel._writeback import Path
 from carbonspan.telemetry._contract import ATTRIBUTES, TASK
 from carbonspan.testing import llm_attributes
+from tests.threads import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,22 +310,13 @@ def test_a_wrapper_that_does_not_pass_the_ending_hook_on() -> None:
 
 def test_threads_under_such_a_wrapper_lose_no_span() -> None:
     processor = CarbonSpanProcessor(metrics=False)
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
 
     def end_many() -> None:
         for n in range(300):
             start_ns = START_NS + n
             processor.on_end(ReadableSpan("chat", attributes=dict(CHAT), start_time=start_ns, end_time=start_ns + 1))
 
-    threads = [threading.Thread(target=end_many) for _ in range(4)]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval_s)
+    at_once([end_many] * 4)
     assert sum(processor.counts().values()) == 4 * 300
 
 
