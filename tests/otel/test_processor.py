@@ -33,7 +33,6 @@ from carbonspan.estimate._estimator import Estimator
 from carbonspan.otel._writeback import Path
 from carbonspan.telemetry._contract import ATTRIBUTES, TASK
 from carbonspan.testing import llm_attributes
-from tests.threads import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -312,12 +311,16 @@ def test_threads_under_such_a_wrapper_lose_no_span() -> None:
     processor = CarbonSpanProcessor(metrics=False)
 
     def end_many() -> None:
-        for n in range(300):
+        for n in range(1000):
             start_ns = START_NS + n
             processor.on_end(ReadableSpan("chat", attributes=dict(CHAT), start_time=start_ns, end_time=start_ns + 1))
 
-    at_once([end_many] * 4)
-    assert sum(processor.counts().values()) == 4 * 300
+    threads = [threading.Thread(target=end_many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(processor.counts().values()) == 4 * 1000
 
 
 def test_many_threads_count_exactly() -> None:
