@@ -85,6 +85,13 @@ def test_an_error_of_another_kind_is_named_by_its_type_alone() -> None:
     assert (attempt.outcome, attempt.hint) == ("error", "the source raised KeyError")
 
 
+@pytest.mark.parametrize("kind", [BadAnswer, NotCovered, RateLimited, Unauthorised, Unavailable])
+def test_an_error_without_a_hint_gets_the_usual_one_of_its_outcome(kind: type[GridError]) -> None:
+    assert failed(Attempt(), NOW_S, kind("x", "ask later"), Random(5)).hint == "ask later"
+    assert kind.usual_hint
+    assert failed(Attempt(), NOW_S, kind("x"), Random(5)).hint == kind.usual_hint
+
+
 def test_a_day_of_the_past_is_asked_for_once_a_day() -> None:
     attempt = answered_for_past(NOW_S, 2)
     assert (attempt.outcome, attempt.next_s) == ("ok", NOW_S + DAY_S)

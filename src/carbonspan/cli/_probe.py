@@ -145,7 +145,7 @@ def ask(item: SelectedSource, zones: Sequence[str], wanted: Sequence[Basis]) -> 
         end = _now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         values = source.history(zone, end - timedelta(hours=HOURS), end, basis) if zone else ()
     except GridError as error:
-        return row | {"state": error.outcome, "message": str(error), "hint": error.hint}
+        return row | {"state": error.outcome, "message": str(error), "hint": error.hint or error.usual_hint}
     except Exception as error:  # noqa: BLE001 - a source of the user's own may raise anything
         return row | {"state": GridError.outcome, "message": f"{source.name}: {type(error).__name__}", "hint": ""}
     finally:

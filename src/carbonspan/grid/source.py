@@ -83,6 +83,7 @@ class GridError(Exception):
     """Why a source gave nothing. `hint` says in one line how to mend it; neither holds a secret."""
 
     outcome: ClassVar[str] = "error"
+    usual_hint: ClassVar[str] = ""  # what is shown where `hint` says nothing
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Take what happened, and what to do about it."""
@@ -94,18 +95,21 @@ class Unauthorised(GridError):  # noqa: N818 - it is what happened; Error would 
     """The key is missing, wrong or not good for this zone. One such answer is not permanent."""
 
     outcome = "unauthorised"
+    usual_hint = "check the key, and what its plan covers"
 
 
 class NotCovered(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """The source has nothing for this zone, or not now."""
 
     outcome = "not_covered"
+    usual_hint = "check the zone's name, and whether the source (with this key) has the zone and its hours"
 
 
 class RateLimited(GridError):  # noqa: N818 - it is what happened; Error would say it twice
     """Too many requests for this key or address."""
 
     outcome = "rate_limited"
+    usual_hint = "fewer zones, or a larger plan"
 
     def __init__(self, message: str, hint: str = "", *, retry_after_s: float | None = None) -> None:
         """Take how long the source asks to be left alone, in seconds, where it says."""
@@ -117,6 +121,7 @@ class Unavailable(GridError):  # noqa: N818 - it is what happened; Error would s
     """No connection, no answer in time, or a fault of the server."""
 
     outcome = "unavailable"
+    usual_hint = "nothing to do where the source is down: it is asked again; if it lasts, check the option url"
 
     def __init__(self, message: str, hint: str = "", *, retry_after_s: float | None = None) -> None:
         """Take how long the source asks to be left alone, in seconds, where it says."""
@@ -128,3 +133,4 @@ class BadAnswer(GridError):  # noqa: N818 - it is what happened; Error would say
     """The answer is not JSON, is of another zone, or holds no numbers."""
 
     outcome = "bad_answer"
+    usual_hint = "check the zone and the option url: is it this source's address?"

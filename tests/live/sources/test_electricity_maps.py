@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from carbonspan.core._options import warn_again
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, GridError, NotCovered, Unauthorised
 from carbonspan.live.sources._electricity_maps import ElectricityMaps, parse
@@ -118,6 +119,35 @@ def test_bad_rows_are_skipped_counted_and_the_rest_used(caplog: pytest.LogCaptur
     assert [r.getMessage() for r in caplog.records] == ["electricity_maps: skipped 12 unusable rows of DE"]
     with pytest.raises(BadAnswer):
         parse({"zone": "DE", "history": [record(FETCHED, "100")]}, "DE", Basis.LIFE_CYCLE, FETCHED)
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"zone": "DE", "history": [record(FETCHED), record(FETCHED + HOUR, estimationMethod="SANDBOX_MODE_DATA")]},
+        {"zone": "DE", "history": [record(FETCHED)], "_disclaimer": "This data is for testing only: SANDBOX MODE"},
+        {"zone": "DE", "data": [record(FETCHED)], "_disclaimer": "Simulated values. DO NOT USE IN PRODUCTION."},
+        {"zone": "DE", "forecast": [record(FETCHED, _disclaimer="Sandbox")]},
+        {"zone": "DE", "history": [record(FETCHED)], "sandbox": True},
+        record(FETCHED, estimationMethod="sandbox-mode"),
+    ],
+)
+def test_values_that_say_they_are_made_up_are_refused_and_logged_once(
+    answered: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_again()
+    for _ in range(2):
+        with pytest.raises(BadAnswer, match="made up") as caught:
+            parse(answered, "DE", Basis.LIFE_CYCLE, FETCHED)
+        assert "use a production key" in caught.value.hint
+    (line,) = caplog.records
+    assert "electricity_maps" in line.getMessage()
+    assert "sandbox" in line.getMessage()
+
+
+def test_a_disclaimer_of_rights_and_a_mark_that_is_false_say_nothing_of_the_values() -> None:
+    answered = {"zone": "DE", "history": [record(FETCHED, sandbox=False)], "_disclaimer": "the exclusive property of"}
+    assert len(parse(answered, "DE", Basis.LIFE_CYCLE, FETCHED)) == 1
 
 
 def test_the_last_of_equals_and_the_better_of_others_wins() -> None:

@@ -13,7 +13,7 @@ import requests
 from urllib3.response import HTTPResponse
 
 from carbonspan.grid.source import Unauthorised
-from carbonspan.live.sources._reply import Refused, read
+from carbonspan.live.sources._reply import Refused, Reply, error_of, read
 from tests.live.sources.clients import IMPATIENT, ask, client
 from tests.live.sources.faults import (
     FaultServer,
@@ -38,6 +38,13 @@ def test_an_error_without_a_readable_body_is_known_by_its_status(server: FaultSe
     for _ in range(3):
         with pytest.raises(Unauthorised):
             ask(client(server, IMPATIENT))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 410, 418, 429, 500, 503])
+def test_a_status_comes_with_what_to_do_about_it(status: int) -> None:
+    error = error_of(Reply(status, "", None), "uk")
+    assert f"HTTP {status}" in str(error)
+    assert error.hint
 
 
 def test_a_bomb_is_unpacked_no_further_than_the_limit() -> None:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from carbonspan.core._options import warn_once
 from carbonspan.core.values import Basis, Quality
 from carbonspan.grid.source import BadAnswer, Capabilities, GridError, NotCovered, Unauthorised
 from carbonspan.live.sources._base import Daily, HttpSource
 from carbonspan.live.sources._options import one_of, secret
-from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, now, of_list, windows
+from carbonspan.live.sources._rows import Part, Rows, floor, hour_values, hours, made_up, now, of_list, windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ _SIGNAL = "carbon-intensity/"
 # What it says when the key is good and the zone or the route is not in its plan (carbon-aware-sdk@e6de58d,
 # Constants/ErrorMessages.cs).
 _NOT_IN_PLAN = ("unauthorized for zonekey", "endpoint not available")
+_SANDBOX = "The key is for testing (sandbox): use a production key, or leave the source out"
 
 
 class ElectricityMaps(HttpSource):
@@ -200,7 +202,7 @@ def parse(
 
     Raises:
         NotCovered: there is no recent data.
-        BadAnswer: another zone, or nothing that can be used.
+        BadAnswer: another zone, values that are made up (a sandbox's), or nothing that can be used.
     """
     rows = Rows(NAME, zone)
     parts: dict[Basis, list[Part]] = {}
@@ -250,6 +252,12 @@ def _records(answer: Any, zone: str) -> list[dict[str, Any]]:
             raise BadAnswer(
                 f"{NAME}: asked for {zone}, answered for another zone", "check the zone, and the one of the key"
             )
+    mark = made_up(answer, *records)
+    if mark:
+        # Also a single record: there is no telling which of the others are true.
+        reason = f'the answer says "{mark}": its values are made up, and not used'
+        warn_once(f"carbonspan: {NAME}: {reason}. {_SANDBOX}")
+        raise BadAnswer(f"{NAME}: {reason}", _SANDBOX)
     if answer.get("zone") is None and not all("zone" in record for record in records):
         raise BadAnswer(f"{NAME}: the answer names no zone")
     return records

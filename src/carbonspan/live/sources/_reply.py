@@ -122,7 +122,10 @@ def error_of(reply: Reply, source: str) -> GridError:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Unauthorised(f"{source}: access refused (HTTP {status})", "check the key, and what its plan covers")
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        return NotCovered(f"{source}: nothing there (HTTP {status})")
+        return NotCovered(
+            f"{source}: nothing there (HTTP {status})",
+            "the source does not know this zone or has no data for it now, or the option url is not its address",
+        )
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(
             f"{source}: too many requests (HTTP 429)",
@@ -134,8 +137,17 @@ def error_of(reply: Reply, source: str) -> GridError:
         or status in AGAIN
         or status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
     ):
-        return Unavailable(f"{source}: the server failed (HTTP {status})", retry_after_s=reply.retry_after_s)
-    return BadAnswer(f"{source}: the request was not answered (HTTP {status})")
+        return Unavailable(
+            f"{source}: the server failed (HTTP {status})",
+            "check HTTPS_PROXY: the proxy wants credentials"
+            if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+            else "a fault of the server's own: it is asked again; if it lasts, look at the source's status page",
+            retry_after_s=reply.retry_after_s,
+        )
+    return BadAnswer(
+        f"{source}: the request was not answered (HTTP {status})",
+        "the source refused the request: check the zone, the options of the source and its url",
+    )
 
 
 def retry_after_s(header: str | None) -> float | None:

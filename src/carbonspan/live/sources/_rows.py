@@ -23,7 +23,7 @@ from carbonspan.grid._store import MAX_INTENSITY_G_PER_KWH, RANK
 from carbonspan.grid.source import BadAnswer, HourValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from carbonspan.core.values import Basis
 
@@ -33,6 +33,19 @@ HOUR = timedelta(hours=1)
 LEAST_SHARE = 0.5
 """Of its parts that an hour needs. With half of them the mean is an estimate and marked so; with less it would say
 more of minutes than of the hour, and the hour before says it better."""
+
+MADE_UP = (
+    "sandbox",
+    "for testing",
+    "not for production",
+    "do not use in production",
+    "randomly generated",
+    "fake data",
+)
+"""What is said of values that mean nothing. Electricity Maps answers a sandbox key with random ones, each marked
+`"estimationMethod": "SANDBOX_MODE_DATA"`, under a `_disclaimer` that has SANDBOX MODE in it (Electricity Maps, "API
+reference", 2026, https://app.electricitymaps.com/developer-hub/api/reference)."""
+ABOUT = frozenset({"_disclaimer", "disclaimer", "estimationmethod", "estimation_method", "mode", "environment", "note"})
 
 _MINUTES = 60
 
@@ -139,6 +152,21 @@ def of_object(answer: Any, key: str, source: str) -> Any:
     if isinstance(answer, dict) and key in answer:
         return answer[key]
     raise BadAnswer(f"{source}: the answer has no {key}")
+
+
+def made_up(*objects: Mapping[str, Any]) -> str:
+    """Return the mark by which one of these objects says that its values mean nothing; "" where none does.
+
+    Looked for in the words about the values (`ABOUT`), and in the name of a member that is true, such as `sandbox`.
+    """
+    for each in objects:
+        for name, value in each.items():
+            words = name if value is True else value if name.lower() in ABOUT and isinstance(value, str) else ""
+            plain = " ".join(words.lower().replace("_", " ").replace("-", " ").split())
+            found = next((mark for mark in MADE_UP if mark in plain), "")
+            if found:
+                return found
+    return ""
 
 
 def of_list(answer: Any, source: str) -> list[dict[str, Any]]:
