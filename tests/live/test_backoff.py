@@ -85,7 +85,7 @@ def test_an_error_of_another_kind_is_named_by_its_type_alone() -> None:
     assert (attempt.outcome, attempt.hint) == ("error", "the source raised KeyError")
 
 
-@pytest.mark.parametrize("kind", [BadAnswer, NotCovered, RateLimited, Unauthorised, Unavailable])
+@pytest.mark.parametrize("kind", [BadAnswer, RateLimited, Unauthorised, Unavailable])
 def test_an_error_without_a_hint_gets_the_usual_one_of_its_outcome(kind: type[GridError]) -> None:
     assert failed(Attempt(), NOW_S, kind("x", "ask later"), Random(5)).hint == "ask later"
     assert kind.usual_hint

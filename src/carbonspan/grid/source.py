@@ -102,7 +102,6 @@ class NotCovered(GridError):  # noqa: N818 - it is what happened; Error would sa
     """The source has nothing for this zone, or not now."""
 
     outcome = "not_covered"
-    usual_hint = "check the zone's name, and whether the source (with this key) has the zone and its hours"
 
 
 class RateLimited(GridError):  # noqa: N818 - it is what happened; Error would say it twice

@@ -68,8 +68,9 @@ def answered_for_past(now_s: float, hours: int) -> Attempt:
 def failed(before: Attempt, now_s: float, error: Exception, random: Random) -> Attempt:
     """Return the attempt after an error: later with each one in a row, never earlier than the source asks for."""
     outcome = error.outcome if isinstance(error, GridError) else GridError.outcome
-    hint = (error.hint or error.usual_hint) if isinstance(error, GridError) else ""
-    hint = hint or f"the source raised {type(error).__qualname__}"
+    hint = f"the source raised {type(error).__qualname__}"
+    if isinstance(error, GridError):
+        hint = error.hint or error.usual_hint
     waits = _waits(error)
     wait_s = waits[min(before.failures, len(waits) - 1)] * random.uniform(1.0, 1.25)
     asked_s = getattr(error, "retry_after_s", None) or 0.0

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbonspan.core._regions import WORLD, cloud_regions, countries, geographies, zones
 from carbonspan.core._tables import rows
 from carbonspan.core.values import Place
+from carbonspan.site._hints import close, did_you_mean, region_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from carbonspan.core._regions import CloudRegion
 
@@ -114,16 +114,17 @@ def parse_region(text: str) -> Place:
         if head.lower() == "zone":
             place = zone_place(tail, "", "setting")
             if place is None:
-                raise ValueError(_refusal(text, tail.strip().upper(), zones()))
+                other = _known(tail.strip(), "")
+                hint = did_you_mean([tail.strip()]) if other else region_hint(tail, "", ())
+                raise ValueError(_refusal(text, hint))
             return place
         operator = names.operators.get(head.lower(), "")
         name = tail.strip()
         if not operator:
-            raise ValueError(_refusal(text, head.lower(), names.operators))
+            raise ValueError(_refusal(text, did_you_mean(close(head.lower(), [*names.operators, "zone"]))))
     place = _known(name, operator)
     if place is None:
-        candidates = [region.id for region in cloud_regions().values() if operator in {"", region.operator}]
-        raise ValueError(_refusal(text, region_id(name), [*candidates, *names.aliases]))
+        raise ValueError(_refusal(text, region_hint(name, operator, names.aliases)))
     return place
 
 
@@ -138,10 +139,9 @@ def _known(name: str, operator: str) -> Place | None:
     return zone or area_place(other_names().iso3.get(name.upper(), ""), operator, "setting")
 
 
-def _refusal(text: str, name: str, candidates: Iterable[str]) -> str:
-    near = get_close_matches(name, list(candidates), n=3)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return f"unknown region {text!r}: allowed are {_ALLOWED} ({', '.join(sorted(geographies()))}){hint}"
+def _refusal(text: str, hint: str) -> str:
+    # The hint comes first: a log line ends after some hundred characters.
+    return f"unknown region {text!r}{hint or ':'} allowed are {_ALLOWED} ({', '.join(sorted(geographies()))})"
 
 
 def load() -> None:

@@ -44,7 +44,7 @@ class Eco2Mix(HttpSource):
             GridError: see `carbonspan.grid.source`.
         """
         if zone != ZONE:
-            raise NotCovered(f"{NAME}: covers only France, not {zone or 'no zone'}")
+            raise NotCovered(f"{NAME}: covers only France, not {zone or 'no zone'}", "name a source that has the zone")
         present = now()
         start = max(start, floor(present) - HISTORY)
         end = min(end, floor(present) + timedelta(hours=1))

@@ -243,7 +243,7 @@ def _records(answer: Any, zone: str) -> list[dict[str, Any]]:
     if found is None and "carbonIntensity" in answer:
         found = [answer]
     if found is None and ("error" in answer or answer.get("status") == "no-data"):
-        raise NotCovered(f"{NAME}: no recent data for {zone}")
+        raise NotCovered(f"{NAME}: no recent data for {zone}", "the zone has none now: it is asked again")
     records = of_list(found, NAME)
     # The zone stands on the answer, on each record, or on both; where none is, nobody knows whose value it is.
     for named in (answer, *records):

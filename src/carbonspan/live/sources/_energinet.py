@@ -69,7 +69,9 @@ class Energinet(HttpSource):
 
     def _ask(self, table: str, quality: Quality, zone: str, start: datetime, end: datetime) -> list[HourValue]:
         if zone not in AREAS:
-            raise NotCovered(f"{NAME}: covers only {' and '.join(AREAS)}, not {zone or 'no zone'}")
+            raise NotCovered(
+                f"{NAME}: covers only {' and '.join(AREAS)}, not {zone or 'no zone'}", "name a source that has the zone"
+            )
         values: list[HourValue] = []
         for since, until in windows(floor(start), end, LONGEST, MAX_CALLS):
             query = {

@@ -106,7 +106,7 @@ class EnergyCharts(HttpSource):
 
     def _judge(self, reply: Reply) -> GridError | None:
         if reply.status == 400 and "country" in reply.text:  # noqa: PLR2004 - an HTTP status
-            return NotCovered(f"{NAME}: it has no such country")
+            return NotCovered(f"{NAME}: it has no such country", "the option countries={'DK-DK1': 'dk'} names another")
         return None
 
     def _ask(self, zone: str, start: datetime, end: datetime) -> list[HourValue]:

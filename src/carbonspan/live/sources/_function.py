@@ -92,7 +92,7 @@ class FunctionSource:
 
     def _call(self, zone: str, start: datetime, end: datetime, basis: Basis, quality: Quality) -> list[HourValue]:
         if not self.serves(zone, basis):
-            raise NotCovered(f"{self.name}: {zone or 'no zone'} is not among its zones")
+            raise NotCovered(f"{self.name}: {zone or 'no zone'} is not among its zones", "add it to the option zones")
         rows = Rows(self.name, zone)
         parts = _parts(self._returned(zone, start, end, basis), rows, quality)
         rows.done()

@@ -169,7 +169,9 @@ def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
 
 def _check(zone: str) -> None:
     if zone != ZONE:
-        raise NotCovered(f"{NAME}: covers only Great Britain, not {zone or 'no zone'}")
+        raise NotCovered(
+            f"{NAME}: covers only Great Britain, not {zone or 'no zone'}", "name a source that has the zone"
+        )
 
 
 def _text(when: datetime) -> str:
