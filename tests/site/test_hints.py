@@ -46,7 +46,9 @@ def hinted(text: str) -> list[str]:
         ("zone:US-ZZ", []),
         ("atlantis", []),
         ("gcp:atlantis", []),
-        ("aws:me-west-1", []),  # not eu-west-1, though it is spelled nearly so
+        ("aws:me-west-1", []),  # not eu-west-1, though it is spelled nearly so, nor Montenegro
+        ("gcp:af-south1", []),  # not Afghanistan
+        ("br-soa", ["BR"]),
     ],
 )
 def test_what_a_name_may_have_meant(text: str, hint: list[str]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_ZONES = 7
 """Of a country that are named. More would say nothing: the United States have some sixty."""
 _CUTOFF = 0.85  # of difflib: one or two wrong letters in a name of ten
+_PART = 3  # letters after the country's in ISO 3166-2, at most
 _LONG = 8  # letters of a name in which a wrong one leaves the rest to go by
 
 
@@ -59,10 +60,11 @@ def zones_meant(name: str) -> tuple[str, ...]:
     last = plain.rpartition("-")[2]
     found = [zone for zone in (of_country if dash else zones()) if (dash or len(last) > 1) and _ends(zone, last)]
     if dash and not found:
-        found = [zone for zone in of_country if "-" in zone and plain.startswith(zone)]
+        found = [zone for zone in of_country if "-" in zone and plain[:-1] == zone]
         if not found and len(plain) >= _LONG:
             found = get_close_matches(plain, of_country, n=3, cutoff=_CUTOFF)
-    return tuple(found) or (_whole_or_parts(head, of_country) if dash else ())
+    is_part = "-" not in tail and 0 < len(tail) <= _PART  # and no cloud region: ME-WEST-1 is not in Montenegro
+    return tuple(found) or (_whole_or_parts(head, of_country) if is_part else ())
 
 
 def _ends(zone: str, last: str) -> bool:
