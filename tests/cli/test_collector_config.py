@@ -170,25 +170,28 @@ def test_it_goes_on_and_tells_the_collector_only_of_changes(tmp_path: Path, monk
     monkeypatch.setenv("CARBONSPAN_GRID_CACHE", "false")
     output, rounds = tmp_path / "statements.yaml", []
 
-    def next_hour(_: float) -> None:
-        rounds.append(output.read_text("utf-8"))
-        if len(rounds) == 3:
-            raise KeyboardInterrupt
-        if len(rounds) == 2:  # as if it had been another one that was written
-            output.write_text("", encoding="utf-8")
-
-    monkeypatch.setattr("carbonspan.cli._collector_config.sleep", next_hour)
     command = [sys.executable, "-c", _COUNTS_SIGHUP]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as collector:  # noqa: S603 - Python
-        assert collector.stdout is not None
-        assert collector.stdout.readline() == "ready\n"
+        lines = collector.stdout
+        assert lines is not None
+        assert lines.readline() == "ready\n"
+
+        def next_hour(_: float) -> None:
+            rounds.append(output.read_text("utf-8"))
+            if len(rounds) == 3:
+                raise KeyboardInterrupt
+            if len(rounds) == 1:  # a second signal before the first is taken would be lost
+                assert lines.readline() == "read again\n"
+            if len(rounds) == 2:  # as if it had been another one that was written
+                output.write_text("", encoding="utf-8")
+
+        monkeypatch.setattr("carbonspan.cli._collector_config.sleep", next_hour)
         arguments = ["--part", STATEMENTS, "--output", str(output), "--grid", "file", "--cover", COVERED[0]]
         arguments += ["--every", "60", "--reload-pid", str(collector.pid)]
         result = CliRunner().invoke(app, ["collector-config", *arguments])
-        assert collector.stdout.readline() == "read again\n"
-        assert collector.stdout.readline() == "read again\n"
+        assert lines.readline() == "read again\n"
         collector.terminate()
-        assert collector.stdout.read() == ""
+        assert lines.read() == ""
     assert result.output.count("written") == 2
     assert result.output.count("unchanged") == 1
     assert '"eu-west-1@' in rounds[0]
