@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import requires
+
 import pytest
 
 from carbonspan.cli import _doctor as doctor
@@ -65,6 +68,25 @@ def test_doctor_spells_values_as_the_environment_does(variable: str, value: str,
 
 
 def test_doctor_names_the_extras_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(doctor.EXTRAS, "demo", ("no-such-package",))
-    assert as_json("doctor")["extras"]["demo"] is False
-    assert "cli, cost, ecologits; not installed: demo" in call("doctor").output
+    # Of its own: which of the real ones are installed differs between Pythons.
+    extras = {"cli": ("click", "rich"), "cost": ("no-such-package",), "demo": ("click", "no-such-package")}
+    monkeypatch.setattr(doctor, "EXTRAS", extras)
+    monkeypatch.setattr(doctor, "NEEDS_PYTHON", {"cli": (99,), "cost": (99, 1)})
+    assert as_json("doctor")["extras"] == {"cli": True, "cost": False, "demo": False}
+    assert "cli; not installed: cost (needs Python 99.1), demo\n" in _without_padding(call("doctor").output)
+    monkeypatch.setattr(doctor, "NEEDS_PYTHON", {"cost": (3, 10)})
+    assert "cli; not installed: cost, demo\n" in _without_padding(call("doctor").output)
+
+
+def test_doctor_knows_the_extras_and_which_python_they_need() -> None:
+    declared = [text for text in requires("carbonspan") or () if "extra ==" in text]
+    assert {name for text in declared for name in re.findall(r"extra == ['\"](\w+)", text)} == set(doctor.EXTRAS)
+    assert {
+        extra: tuple(map(int, python.split(".")))
+        for text in declared
+        for python, extra in re.findall(r"python_version >= ['\"]([\d.]+)['\"].*extra == ['\"](\w+)", text)
+    } == doctor.NEEDS_PYTHON
+
+
+def _without_padding(output: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in output.splitlines())

@@ -31,6 +31,7 @@ EXTRAS = {
     "demo": ("openai", "anthropic"),
     "ecologits": ("ecologits",),
 }
+NEEDS_PYTHON = {"cost": (3, 11)}  # extras that an older Python cannot have (pyproject.toml)
 SHOWN_ZONES = 10  # of the cache; the others are counted
 
 
@@ -161,7 +162,13 @@ def _source(row: dict[str, Any]) -> Text:
 def _extras(found: dict[str, bool]) -> str:
     missing = [name for name, installed in found.items() if not installed]
     installed = ", ".join(name for name in found if name not in missing) or "none"
-    return f"{installed}; not installed: {', '.join(missing)}" if missing else installed
+    return f"{installed}; not installed: {', '.join(map(_missing, missing))}" if missing else installed
+
+
+def _missing(extra: str) -> str:
+    """Return an extra's name, and why it cannot be installed, if it cannot."""
+    needed = NEEDS_PYTHON.get(extra, ())
+    return f"{extra} (needs Python {'.'.join(map(str, needed))})" if sys.version_info < needed else extra
 
 
 def _value_text(value: Any) -> str:
