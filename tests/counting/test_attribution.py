@@ -16,6 +16,7 @@ from openfeature.contrib.hook.opentelemetry import TracingHook
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.metrics.export import HistogramDataPoint
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -23,7 +24,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
 from carbonspan import CarbonSampler, CarbonSpanExporter, testing
-from carbonspan.counting._attribution import MAX_CHARACTERS, MAX_FLAGS
+from carbonspan.core._text import MAX_CHARACTERS
+from carbonspan.counting._attribution import MAX_FLAGS
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -212,6 +214,22 @@ def test_a_flood_of_flags_and_long_texts_are_bounded_and_those_named_come_first(
     assert found["carbon.flag.last"] == "v" * MAX_CHARACTERS
     (root_attributes,) = pipeline.written("root")
     assert len([key for key in root_attributes if key.startswith("carbon.flag.")]) <= MAX_FLAGS
+
+
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), "a\ud800"], ids=["long", "negative", "text"])
+def test_a_value_that_no_exporter_could_write_costs_an_inference_nothing_else(value: Any) -> None:
+    pipeline = Pipeline(flags=["f"], cohorts=["team"])
+    at = {"feature_flag.key": "f", "feature_flag.result.variant": value, "team": value}
+    with pipeline.tracer.start_as_current_span("root", attributes=at) as root:
+        root.add_event("feature_flag", at)
+        pipeline.chat()
+        pipeline.chat(**at)
+    for span in pipeline.written():
+        assert span["carbon.emissions.grams"] > 0.0
+        assert span.get("carbon.flag.f") == ("a?" if isinstance(value, str) else None)
+    assert pipeline.processor.counts() == {"enriched": 2}
+    points = pipeline.metrics()["carbon.request.emissions"]
+    assert sum(point.count for point in points if isinstance(point, HistogramDataPoint)) == 2
 
 
 def test_over_threads_and_tasks() -> None:

@@ -22,7 +22,7 @@ from carbonspan.telemetry._contract import METRICS
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT = llm_attributes(cached_input_tokens=1000, extra={"gen_ai.usage.cost": 0.006})
@@ -51,10 +51,22 @@ def received() -> Iterator[tuple[str, list[ExportMetricsServiceRequest]]]:
     server.server_close()
 
 
-def spans_through(meters: MeterProvider) -> list[Any]:
+HOSTILE = {
+    **CHAT,
+    "gen_ai.request.model": "gpt-\ud800",
+    "gen_ai.response.model": "\udfff\x00",
+    "gen_ai.agent.name": 'a\ud800\n"}{',
+    "user.cohort": "eu-\ud800",
+    "feature_flag.key": "f",
+    "feature_flag.result.variant": "\ud800",
+}
+"""Halves of surrogate pairs wherever a label comes from."""
+
+
+def spans_through(meters: MeterProvider, attributes: Mapping[str, Any] = CHAT) -> list[Any]:
     tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(CarbonSpanProcessor(meter_provider=meters))
-    made = [tracers.get_tracer(SCOPE).start_span("chat gpt-4o", attributes=CHAT) for _ in range(3)]
+    tracers.add_span_processor(CarbonSpanProcessor(meter_provider=meters, flags=["f"], cohorts=["user.cohort"]))
+    made = [tracers.get_tracer(SCOPE).start_span("chat gpt-4o", attributes=attributes) for _ in range(3)]
     for span in made:
         span.end()
     return made
@@ -65,10 +77,13 @@ def test_over_otlp_with_exemplars(received: tuple[str, list[ExportMetricsService
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=url), export_interval_millis=3_600_000)
     meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
     spans = spans_through(meters)
+    spans_through(meters, HOSTILE)
     meters.shutdown()
     metrics = {m.name: m for q in requests for r in q.resource_metrics for s in r.scope_metrics for m in s.metrics}
     assert {m.name for m in METRICS} <= set(metrics)
-    (point,) = metrics["carbon.request.emissions"].histogram.data_points
+    point, hostile = metrics["carbon.request.emissions"].histogram.data_points
+    labels = {label.key: label.value.string_value for label in hostile.attributes}
+    assert (hostile.count, labels["user.cohort"], labels["carbon.flag.f"]) == (3, "eu-?", "?")
     grams = sum(span.attributes["carbon.emissions.grams"] for span in spans)
     assert (point.count, point.sum) == (3, pytest.approx(grams))
     exemplars = {(e.trace_id, e.span_id) for e in point.exemplars}
@@ -94,6 +109,7 @@ def test_as_prometheus_scrapes_them() -> None:
     server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
     try:
         spans = spans_through(meters)
+        spans_through(meters, HOSTILE)
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics", timeout=60) as answer:
             page = answer.read().decode()
     finally:
@@ -109,4 +125,5 @@ def test_as_prometheus_scrapes_them() -> None:
     assert 'carbon_region_name="US"' in total[1]
     for name in ("carbon_energy_joules_total", "carbon_water_L_total", "carbon_request_cost_USD_total"):
         assert re.search(rf"^{name}\{{.*\}} \S+$", page, re.MULTILINE), page
+    assert 'user_cohort="eu-?"' in page
     assert re.search(r'^carbonspan_spans_total\{.*carbonspan_outcome="enriched".*\} 3\.0$', page, re.MULTILINE), page

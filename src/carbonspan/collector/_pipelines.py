@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from carbonspan.collector._ottl import attribute, quoted, quoted_text, text
 from carbonspan.collector._statements import MEASURED, Group
+from carbonspan.core._text import MAX_CHARACTERS
 from carbonspan.counting._attribution import AGENT, FLAG
 from carbonspan.telemetry._contract import (
     CACHE_SAVINGS_TOTAL,
@@ -31,7 +32,6 @@ from carbonspan.telemetry._contract import (
     WATER,
 )
 from carbonspan.telemetry._cost import ATTRIBUTES as COSTS, MAX_USD, PARTS
-from carbonspan.telemetry._labels import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

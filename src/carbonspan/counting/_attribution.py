@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from carbonspan.core._text import as_attribute, as_text, clean
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -35,7 +37,6 @@ TELLING = frozenset({*AGENT_SOURCES, FLAG_KEY})
 """Attributes of an inference's own that say whose it was."""
 MAX_FLAGS = 16
 """Flags written on a span; an application may evaluate hundreds. Those that the settings name come first."""
-MAX_CHARACTERS = 128
 
 
 class Attribution(NamedTuple):
@@ -143,7 +144,7 @@ class Attributor:
             key = name.removeprefix(_BAGGAGE_PREFIX) if name.startswith(_BAGGAGE_PREFIX) else ""
             key = key or (name if name in self._flags else "")
             if key and isinstance(value, str):
-                found.setdefault(key[:MAX_CHARACTERS], value[:MAX_CHARACTERS])
+                found.setdefault(clean(key), clean(value))
         if len(found) > MAX_FLAGS:
             named = {key: found[key] for key in self._flags if key in found}
             found = dict(list({**named, **found}.items())[: max(MAX_FLAGS, len(named))])
@@ -154,16 +155,16 @@ def _inherited(name: str, held: Sequence[Mapping[str, Any]], carried: Mapping[st
     for attributes in held:
         value = attributes.get(name)
         if value is not None:
-            return value
+            return as_attribute(value)
     value = carried.get(name)
-    return value[:MAX_CHARACTERS] if isinstance(value, str) else None
+    return clean(value) if isinstance(value, str) else None
 
 
 def _agent(attributes: Mapping[str, Any]) -> str:
     for name in AGENT_SOURCES:
         value = attributes.get(name)
         if isinstance(value, str) and value:
-            return value[:MAX_CHARACTERS]
+            return clean(value)
     return ""
 
 
@@ -185,6 +186,7 @@ def _note(found: dict[str, str], attributes: Mapping[str, Any]) -> None:
     for name in FLAG_VARIANTS:
         value = attributes.get(name)
         if isinstance(value, (str, bool, int, float)) and value != "":
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            found[key[:MAX_CHARACTERS]] = text[:MAX_CHARACTERS]
+            text = as_text(value)
+            if text:
+                found[clean(key)] = text
             return

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from carbonspan.core._text import as_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,6 @@ MAX_VALUES = 100
 MAX_SERIES = 2000
 """Combinations: the limit that the specification sets for an instrument
 (OpenTelemetry, "Metrics SDK", cardinality limits, https://opentelemetry.io/docs/specs/otel/metrics/sdk/)."""
-MAX_CHARACTERS = 128
 OTHER = "other"
 
 Series = dict[str, str]
@@ -45,12 +46,7 @@ class Labels:
 
     @staticmethod
     def _bounded(known: set[str], value: object) -> str:
-        if isinstance(value, bool):
-            text = str(value).lower()
-        elif isinstance(value, (str, int, float)):
-            text = str(value)[:MAX_CHARACTERS]
-        else:
-            return ""
+        text = as_text(value)
         if text in known or not text:
             return text
         if len(known) < MAX_VALUES:

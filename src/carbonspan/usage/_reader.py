@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from carbonspan.core._outcome import Role
+from carbonspan.core._text import clean
 from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _providers as providers
 from carbonspan.usage._counts import NOTHING, consistent, count
@@ -106,7 +107,7 @@ def _first(get: Get, names: Names) -> object:
 
 def text(value: object) -> str:
     """Return a value that is text with something in it, cut to the length kept, or ""."""
-    return value[:_MAX_TEXT] if isinstance(value, str) and value and not value.isspace() else ""
+    return clean(value, _MAX_TEXT) if isinstance(value, str) and value and not value.isspace() else ""
 
 
 def _text(get: Get, names: Names) -> str:
@@ -142,7 +143,7 @@ def _provider(get: Get, dialect: Dialect, model: str) -> str:
     for name in dialect.provider:
         value = get(name)
         if isinstance(value, str) and value:
-            short = value[:_MAX_TEXT]
+            short = clean(value, _MAX_TEXT)
             found = dialect.provider_aliases.get(short.lower()) if dialect.provider_aliases else None
             found = found or providers.canonical(short)
             if found:
