@@ -94,8 +94,8 @@ def test_a_folder_and_what_changes_in_it(tmp_path: Path) -> None:
     assert not source.serves("ES", Basis.DIRECT)
     with pytest.raises(NotCovered):
         values(source, "ES")
-    before = source._series()
-    assert source._series() is before  # not read again
+    before = source._read_again()
+    assert source._read_again() is before
     (tmp_path / "c.csv").write_text("zone,hour,value\nES,2026-03-01T12:00Z,3\n", encoding="utf-8")
     assert values(source, "ES") == [3]
     (tmp_path / "a.csv").write_text("zone,hour,value\nDE,2026-03-01T12:00Z,9\n", encoding="utf-8")
@@ -131,7 +131,7 @@ def test_bad_rows_are_named_and_the_rest_used(tmp_path: Path, caplog: pytest.Log
     message = record.getMessage()
     assert message.startswith("file: skipped 7 unusable rows: ")
     assert f"{path}:2: a value that is not a number from 0 to 3000" in message
-    assert f"{path}:4: no hour; {path}:5: no zone; " in message
+    assert f"{path}:4: no hour: 'yesterday' is neither ISO 8601 nor seconds since 1970; {path}:5: no zone; " in message
     assert message.endswith("...")
 
 

@@ -137,7 +137,8 @@ _SPECS = (
         {
             "path": "file or folder",
             "zone": "of rows that name none",
-            "basis": "of rows that name none: life-cycle (default), direct or marginal",
+            "unit": "of values that name none: g/kWh (default), kg/kWh, t/MWh, lb/MWh and the like",
+            "basis": "of values that name none: life-cycle (default), direct or marginal",
             "accounting": "consumption (default) or production",
             "name": "as written on spans; file by default",
         },

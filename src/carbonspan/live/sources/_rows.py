@@ -45,7 +45,20 @@ MADE_UP = (
 """What is said of values that mean nothing. Electricity Maps answers a sandbox key with random ones, each marked
 `"estimationMethod": "SANDBOX_MODE_DATA"`, under a `_disclaimer` that has SANDBOX MODE in it (Electricity Maps, "API
 reference", 2026, https://app.electricitymaps.com/developer-hub/api/reference)."""
-ABOUT = frozenset({"_disclaimer", "disclaimer", "estimationmethod", "estimation_method", "mode", "environment", "note"})
+ABOUT = frozenset(
+    {
+        "dataestimationmethod",
+        "disclaimer",
+        "environment",
+        "estimationmethod",
+        "message",
+        "mode",
+        "note",
+        "notes",
+        "warning",
+    }
+)
+"""Where it is said, in lower case and without spaces and underscores."""
 
 _MINUTES = 60
 
@@ -161,7 +174,11 @@ def made_up(*objects: Mapping[str, Any]) -> str:
     """
     for each in objects:
         for name, value in each.items():
-            words = name if value is True else value if name.lower() in ABOUT and isinstance(value, str) else ""
+            about = "".join(name.lower().replace("_", " ").split()) in ABOUT
+            said: list[Any] = [name] if value is True else []
+            if about:
+                said += value if isinstance(value, list) else [value]
+            words = " ".join(text for text in said if isinstance(text, str))
             plain = " ".join(words.lower().replace("_", " ").replace("-", " ").split())
             found = next((mark for mark in MADE_UP if mark in plain), "")
             if found:
