@@ -80,8 +80,10 @@ def usages() -> Iterator[Case]:
         "opentelemetry.instrumentation.vertexai",
         "opentelemetry.instrumentation.openai.v1",
         "ai",
-        "mastra",
+        "@mastra/otel",
         "openlit",
+        "agent_framework",
+        "opentelemetry.instrumentation.google_genai",
     )
     changes: list[dict[str, Any]] = [
         {},
@@ -118,6 +120,29 @@ def usages() -> Iterator[Case]:
         {"provider__name": "anthropic", "request__model": "claude-sonnet-4-5", "usage__cache_read__input_tokens": 600},
         {"provider__name": "aws.bedrock", "request__model": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"}
         | {"usage__cache_read__input_tokens": 600},
+        *({"usage__cache_read__input_tokens": 300, "usage__total_tokens": total} for total in (1200, 1400, 1500, 1501)),
+        {
+            "usage__cache_read__input_tokens": 300,
+            "usage__cache_creation__input_tokens": 50,
+            "usage__total_tokens": 1500,
+        },
+        {
+            "usage__cache_read__input_tokens": 300,
+            "usage__cache_creation__input_tokens": 50,
+            "usage__total_tokens": 1250,
+        },
+        {"usage__cache_read__input_tokens": 300, "usage__cache_creation__input_tokens": 900}
+        | {"usage__total_tokens": 2100},
+        {"usage__cache_read__input_tokens": 300, "usage__reasoning__output_tokens": 100, "usage__total_tokens": 1600},
+        {"usage__cache_read__input_tokens": 300, "usage__reasoning__output_tokens": 100, "usage__total_tokens": 1300},
+        {"usage__cache_read__input_tokens": 300, "usage__total_tokens": 1500, "request__model": "gemini-2.5-pro"},
+        {"usage__reasoning__output_tokens": 100, "provider__name": "gcp.gemini", "request__model": "gemini-2.5-pro"},
+        {"usage__reasoning__output_tokens": 100, "provider__name": "gcp.gemini", "request__model": "gemini-2.5-pro"}
+        | {"usage__total_tokens": 1200},
+        {"usage__cache_read__input_tokens": 300, "provider__name": "google.vertex.ai"}
+        | {"request__model": "claude-sonnet-4-5@20250929"},
+        {"usage__cache_read__input_tokens": 300, "provider__name": "claude_agent_sdk", "system": "anthropic"},
+        {"usage__reasoning__output_tokens": 100, "operation__name": "interactions.create"},
         *({"operation__name": name} for name in ("text_completion", "invoke_agent", "execute_tool", "strange", "")),
         {"operation__name": "embeddings", "request__model": "text-embedding-3-small"},
     ]

@@ -14,6 +14,7 @@ INCLUDES = Reading(input_includes_cache=True, output_includes_reasoning=True)
 EXCLUDES = Reading(input_includes_cache=False, output_includes_reasoning=False)
 XAI = Reading(input_includes_cache=True, output_includes_reasoning=True, total_includes_thoughts=True)
 GOOGLE = XAI._replace(total_includes_tools=True)
+RAW_GOOGLE = GOOGLE._replace(output_includes_reasoning=False)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,34 @@ def raw(
         # A total that only adds up with the cache shows it, where the dialect is unknown.
         (raw(1000, 300, cached=200, total=1500), UNKNOWN, (1200, 300, 200, None, None, "")),
         (raw(1000, 300, cached=200, total=1300), UNKNOWN, (1000, 300, 200, None, None, "")),
-        (raw(1000, 300, cached=200, total=1500), INCLUDES, (1000, 300, 200, None, None, "")),
+        # It overrules the table; one that adds up as the table has it, or in no way, does not.
+        (raw(1000, 300, cached=200, total=1500), INCLUDES, (1200, 300, 200, None, None, "")),
+        (raw(100, 30, cached=80, total=130), INCLUDES, (100, 30, 80, None, None, "")),
+        (raw(100, 30, cached=80, total=210), INCLUDES, (180, 30, 80, None, None, "")),
+        (raw(100, 50, cached=80, total=130), INCLUDES, (100, 50, 80, None, None, "")),
+        (raw(100, 50, cached=80, total=130), EXCLUDES, (180, 50, 80, None, None, "")),
+        (raw(1000, 300, cached=200, total=1301), INCLUDES, (1000, 300, 200, None, None, "")),
+        (raw(1000, 300, write=200, total=1500), INCLUDES, (1200, 300, None, 200, None, "")),
+        (raw(100.0, "30", cached="80", total=210.0), INCLUDES, (180, 30, 80, None, None, "")),
+        # A sum of the sides as they stand is what instrumentations make themselves.
+        (raw(1000, 300, cached=200, total=1300), EXCLUDES, (1200, 300, 200, None, None, "")),
+        (raw(1000, 300, cached=200, total=1500), EXCLUDES, (1200, 300, 200, None, None, "")),
+        # What was read is inside, what was written is not; and the other way.
+        (raw(1100, 300, cached=900, write=100, total=1500), INCLUDES, (1200, 300, 900, 100, None, "")),
+        (raw(1100, 300, cached=900, write=100, total=1500), EXCLUDES, (1200, 300, 900, 100, None, "")),
+        (raw(1100, 300, cached=100, write=900, total=1500), UNKNOWN, (1200, 300, 100, 900, None, "")),
+        (raw(910, 300, cached=900, write=100, total=1310), INCLUDES, (1010, 300, 900, 100, None, "")),
+        # The cache and the reasoning, both.
+        (raw(200, 100, cached=1000, reasoning=200, total=1500), INCLUDES, (1200, 300, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=3500), INCLUDES, (3000, 500, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=3300), INCLUDES, (3000, 300, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=2500), EXCLUDES, (3000, 500, 1000, None, 200, "")),
+        # Beside Google's sides are its thoughts, however many were cached.
+        (raw(1200, 100, cached=200, total=1500), GOOGLE, (1200, 300, 200, None, None, "")),
+        # Its total holds them once: an output that makes it up with the input has them inside.
+        (raw(1200, 300, reasoning=200, total=1500), RAW_GOOGLE, (1200, 300, None, None, 200, "")),
+        (raw(1200, 100, reasoning=200, total=1500), RAW_GOOGLE, (1200, 300, None, None, 200, "")),
+        (raw(1200, 300, reasoning=200), RAW_GOOGLE, (1200, 500, None, None, 200, "")),
         # Reasoning left out: by the table, or by arithmetic, whatever the table says.
         (raw(1200, 100, reasoning=200), EXCLUDES, (1200, 300, None, None, 200, "")),
         (raw(1200, 100, reasoning=200), UNKNOWN, (1200, 300, None, None, 200, "")),

@@ -4,10 +4,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from carbonspan import usage
 from carbonspan.core._tables import load
-from carbonspan.usage import _dialects as dialects
+from carbonspan.usage import _dialects as dialects, _reader as reader
+
+PACKAGES = Path(__file__).parents[1] / "data" / "spans" / "packages" / "usage.jsonl"
+"""What each package writes for the same call, by its source, and the tokens that the provider charged for it."""
+
+PAYLOADS: list[dict[str, Any]] = [json.loads(line) for line in PACKAGES.read_text(encoding="utf-8").splitlines()]
+NOTHING = [None] * 5
 
 
 def test_ids_and_scopes_are_unique_and_sourced() -> None:
@@ -20,14 +31,22 @@ def test_ids_and_scopes_are_unique_and_sourced() -> None:
 
 def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
     table = load("usage/dialects.json")
-    known = {"id", "source", "scopes", "default_operation"} | table["defaults"].keys()
+    known = {"id", "source", "scopes", "like", "default_operation"} | table["defaults"].keys()
     fields = set(dialects.TokenSet._fields)
     for entry in table["dialects"]:
         assert entry.keys() <= known
         for rule in entry.get("operation", ()):
             assert rule.keys() <= {"attribute", "values", "ignore"}
         for rule in entry.get("tokens", ()):
-            assert rule.keys() <= {"from", "set", "input_includes_cache", "output_includes_reasoning"}
+            assert rule.keys() <= {
+                "from",
+                "set",
+                "when",
+                "as_provider",
+                "input_includes_cache",
+                "output_includes_reasoning",
+            }
+            assert ("as_provider" in rule) is not ("input_includes_cache" in rule)
     for names in table["token_sets"].values():
         assert names.keys() | {"requires"} == fields
 
@@ -104,3 +123,52 @@ def test_only_so_many_scopes_are_kept() -> None:
     info = dialects.by_scope.cache_info()
     assert info.maxsize is not None
     assert info.currsize <= info.maxsize
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: str(payload["case"]))
+def test_what_a_package_writes_is_read_as_what_was_charged(payload: dict[str, Any]) -> None:
+    read = usage.read(payload["attributes"], payload["scope"])
+    if read is None or payload["tokens"] == NOTHING:
+        assert payload["tokens"] == NOTHING
+        assert read is None or read.problem == "no_usage"
+        return
+    details = (read.cached_input_tokens, read.cache_write_tokens, read.reasoning_tokens)
+    assert [read.input_tokens, read.output_tokens, *details] == payload["tokens"]
+
+
+def test_every_row_of_the_tables_has_a_payload_of_its_package() -> None:
+    assert len({payload["case"] for payload in PAYLOADS}) == len(PAYLOADS)
+    assert all(len(payload["source"]) > 10 for payload in PAYLOADS)
+    scopes: set[str] = set()
+    answered: set[tuple[str, int, str]] = set()  # dialect, which of its sources, provider
+    plain: set[tuple[str, int, bool]] = set()  # the same, and whether its details are parts of its counts
+    for payload in PAYLOADS:
+        attributes, scope = payload["attributes"], payload["scope"]
+        dialect = dialects.choose(attributes, scope)
+        scopes.update([one for one in dialect.scopes if _matches(scope, one)][:1])
+        read = usage.read(attributes, scope)
+        for _, source in list(reader._sets(attributes, dialect))[:1]:
+            assert read is not None
+            at = dialect.sources.index(source)
+            answered |= {(dialect.id, at, read.provider), (dialect.id, at, "")}
+            plain.add((dialect.id, at, source.reading(read.provider, read.model)[:2] == (True, True)))
+    for dialect in dialects.DIALECTS:
+        assert set(dialect.scopes) <= scopes, dialect.id
+        for at, source in enumerate(dialect.sources if dialect.id not in WITHOUT_USAGE else ()):
+            assert {(dialect.id, at, provider) for provider in ("", *source.by_provider)} <= answered
+            if source.as_provider:
+                assert {(dialect.id, at, True), (dialect.id, at, False)} <= plain
+
+
+WITHOUT_USAGE = ("autogen",)
+"""Dialects of packages that say nothing of tokens."""
+
+
+def _matches(scope: str, pattern: str) -> bool:
+    return scope == pattern or (pattern[-1] == "*" and scope.startswith(pattern[:-1]))
+
+
+def test_what_a_set_depends_on_decides_how_a_span_is_read() -> None:
+    for dialect in dialects.DIALECTS:
+        deciding = {name for name, _, _ in dialect.operations} | set(dialect.provider)
+        assert {name for source in dialect.sources for name, _ in source.when} <= deciding

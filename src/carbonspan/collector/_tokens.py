@@ -12,6 +12,7 @@ from carbonspan.usage._counts import DIGITS, MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
 from carbonspan.usage._providers import (
     MAX_THOUGHTS,
+    OWN_COUNTS,
     THOUGHTS_MODELS,
     TOOLS_MODELS,
     TOTAL_INCLUDES_THOUGHTS,
@@ -19,40 +20,55 @@ from carbonspan.usage._providers import (
 )
 
 if TYPE_CHECKING:
-    from carbonspan.usage._dialects import Source
+    from carbonspan.usage._dialects import Dialect, Source
 
 _FIELDS = ("in", "out", "read", "written", "think", "total")
 _SLOTS = ("input", "output", "cached", "cache_write", "reasoning", "total")
 _AS_TEXT = rf"^\s*{DIGITS}\s*$"
 _INCLUDED = {True: "yes", False: "no", None: ""}
 """What a total includes, as the statements note it; `""` where arithmetic decides."""
+_OWN = "own"
+"""The note of a set that passes on what the provider's own API counts, until the provider is looked up."""
 
 
 def reported() -> list[str]:
     """Return the statements that take the counts off a span, as it has them, and note how they are to be read."""
-    steps: list[str] = []
+    which, here = kept("which"), kept("here")
+    steps = [put(which, "0")]
     none = " and ".join(f"{kept(field)} == nil" for field in ("in", "out", "total"))
-    for one in one_of_each("sources"):
-        plainly = [source for source in one.sources if not source.attribute]
+    for one in one_of_each("sets"):
+        plainly = _plain(one)
         for at, source in enumerate(plainly):
-            where = same(one, "sources") + (f" and {none}" if at else "")
+            where = same(one, "sets") + (f" and {none}" if at else "")
             if source.tokens.requires:
                 where += f" and {first(map(attribute, source.tokens.requires))} != nil"
-            if at == 0 and not source.tokens.requires:
+            where += "".join(f" and {matches(attribute(name), any_of(values))}" for name, values in source.when)
+            if at == 0 and not source.tokens.requires and not source.when:
                 there = where
             else:  # decided once, for its fields fill one after another
-                there = f"{kept('set')} == true"
-                steps += [put(kept("set"), "false"), put(kept("set"), "true", where)]
+                there = f"{here} == true"
+                steps += [put(here, "false"), put(here, "true", where)]
             for field, slot in zip(_FIELDS, _SLOTS, strict=True):
                 keys = getattr(source.tokens, slot)
                 if keys:
                     steps.append(put(kept(field), first(map(attribute, keys)), there))
-            steps += _reading(source, there if len(plainly) == 1 else f"{there} and ({has_counts()})")
-    return [*steps, *_details()]
+            if at:
+                steps.append(put(which, str(at), f"{there} and ({has_counts()})"))
+    for one in one_of_each("sources"):
+        plainly = _plain(one)
+        for at, source in enumerate(plainly):
+            steps += _reading(source, same(one, "sources") + (f" and {which} == {at}" if len(plainly) > 1 else ""))
+    return [*steps, *_own_counts(), *_details()]
+
+
+def _plain(one: Dialect) -> list[Source]:
+    return [source for source in one.sources if not source.attribute]
 
 
 def _reading(source: Source, where: str) -> list[str]:
     """Return the statements that note what the totals of a set include: yes, no, or `""` where arithmetic decides."""
+    if source.as_provider:
+        return [put(kept(key), text(_OWN), where) for key in ("ic", "ir")]
     steps: list[str] = []
     for field, key in (("input_includes_cache", "ic"), ("output_includes_reasoning", "ir")):
         usual = getattr(source.default, field)
@@ -67,6 +83,17 @@ def _reading(source: Source, where: str) -> list[str]:
                     )
                 )
     return steps
+
+
+def _own_counts() -> list[str]:
+    """Return the statements that note what the provider's own API counts, where a set passes that on."""
+    steps: list[str] = []
+    for one in OWN_COUNTS:
+        who = matches(kept("provider"), any_of(sorted(one.providers)))
+        who += f" and {matches(kept('model'), one.models)}" if one.models else ""
+        for key, included in (("ir", one.output_includes_reasoning), ("ic", one.input_includes_cache)):
+            steps.append(put(kept(key), text(_INCLUDED[included]), f'{kept("ic")} == "{_OWN}" and {who}'))
+    return [*steps, *(put(kept(key), text("yes"), f'{kept(key)} == "{_OWN}"') for key in ("ir", "ic"))]
 
 
 def _details() -> list[str]:
@@ -130,24 +157,17 @@ def normalised() -> list[str]:
         put(n["cache"], "0"),
         put(n["cache"], f"{n['cache']} + {n['read']}", f"{n['ok']} == true and {n['read']} != nil"),
         put(n["cache"], f"{n['cache']} + {n['written']}", f"{n['ok']} == true and {n['written']} != nil"),
-        put(
-            n["in"],
-            f"{n['in']} + {n['cache']}",
-            f'{n["cache"]} > 0 and ({n["ic"]} == "no" or {n["cache"]} > {n["in"]} or '
-            f'({n["ic"]} == "" and {n["total"]} != nil and {n["total"]} == {n["in"]} + {n["out"]} + {n["cache"]}))',
-        ),
-        put(
-            n["out"],
-            f"{n['out']} + {n['think']}",
-            f"{n['ok']} == true and {n['think']} != nil and {n['think']} > 0 and "
-            f'({n["ir"]} == "no" or {n["think"]} > {n["out"]} or '
-            f"({n['total']} != nil and {n['total']} == {n['in']} + {n['out']} + {n['think']}))",
-        ),
+        put(kept("thoughts"), "false"),
+        put(kept("thoughts"), "true", f"{n['ok']} == true and {thoughts}"),
+        *_left_out(),
+        put(n["in"], f"{n['in']} + {kept('more_in')}", f"{n['ok']} == true"),
+        put(n["out"], f"{n['out']} + {kept('more_out')}", f"{n['ok']} == true"),
         put(beyond, "0"),
         put(
             beyond,
             f"{n['total']} - {n['in']} - {n['out']}",
-            f"{n['ok']} == true and {n['total']} != nil and {n['role']} != {text(ENCODING)} and {thoughts}",
+            f"{n['ok']} == true and {n['total']} != nil and {n['role']} != {text(ENCODING)} and "
+            f"{kept('thoughts')} == true",
         ),
         put(kept("prompts"), "false"),
         put(kept("prompts"), "true", f"{beyond} > 0 and {are_prompts}"),
@@ -155,4 +175,48 @@ def normalised() -> list[str]:
         put(n["out"], f"{n['out']} + {beyond}", f"{kept('prompts')} == false and {beyond} > 0"),
         put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
     ]
+    return steps
+
+
+def _left_out() -> list[str]:
+    """Return the statements that find what the input leaves out of the cache, and the output of the reasoning.
+
+    The same as `usage/_counts.py`: what is usual, else the first way in which the total adds up.
+    """
+    n = {key: kept(key) for key in ("in", "out", "total", "cache", "ok", "ic", "ir", "thoughts")}
+    more_in, more_out, other_out = kept("more_in"), kept("more_out"), kept("other_out")
+    without_cache, beside, way = kept("without_cache"), kept("beside"), kept("way")
+    parts = [kept(part) for part in ("cache", "read_part", "written_part")]
+    ways = [(more_in, other_out), *((part, out) for part in parts for out in (more_out, other_out))]
+    steps = [put(name, "0") for name in (*parts[1:], kept("thought"), more_in, more_out, way)]
+    steps += [
+        put(part, source, f"{n['ok']} == true and {source} != nil")
+        for part, source in zip((*parts[1:], kept("thought")), map(kept, ("read", "written", "think")), strict=True)
+    ]
+    thought = kept("thought")
+    usual = f"{n['total']} == nil or {n['cache']} + {thought} == 0 or {beside} == {more_in} + {more_out}"
+    steps += [
+        put(without_cache, "false"),
+        put(without_cache, "true", f'{n["ok"]} == true and ({n["ic"]} == "no" or {n["cache"]} > {n["in"]})'),
+        put(more_in, n["cache"], f"{without_cache} == true"),
+        put(more_out, thought, f'{n["ok"]} == true and ({n["ir"]} == "no" or {thought} > {n["out"]})'),
+        put(other_out, more_out),
+        put(other_out, thought, f"{more_out} == 0"),
+        put(other_out, "0", f"{more_out} > 0 and {n['thoughts']} == true and {thought} <= {n['out']}"),
+        put(beside, "0"),
+        put(beside, f"{n['total']} - {n['in']} - {n['out']}", f"{n['ok']} == true and {n['total']} != nil"),
+        put(way, "-1", f"{n['ok']} == true and not ({usual})"),
+    ]
+    for at, (part, out) in enumerate(ways, 1):
+        possible = f"{way} == -1 and {beside} == {part} + {out}"
+        if part in parts:
+            possible += f" and {part} > 0 and {part} >= {n['cache']} - {n['in']}"
+            possible += f" and ({without_cache} == true or {n['thoughts']} == false)"
+        steps.append(put(way, str(at), possible))
+    for at, (part, out) in enumerate(ways, 1):
+        steps += [
+            put(target, value, f"{way} == {at}")
+            for target, value in ((more_in, part), (more_out, out))
+            if target != value
+        ]
     return steps

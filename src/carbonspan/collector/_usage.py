@@ -36,7 +36,7 @@ VERCEL = "vercel"
 """The one dialect whose details are read from an object in an attribute: it is of a language without a processor."""
 
 # The fields of a dialect of which many have the same: statements are made once for each distinct content.
-_COMPARED = ("operations", "container_if", "cache_hit", "provider", "provider_aliases", "sources")
+_COMPARED = ("operations", "container_if", "cache_hit", "provider", "provider_aliases", "sources", "sets")
 
 
 def covered() -> list[Dialect]:

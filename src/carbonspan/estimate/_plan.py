@@ -334,11 +334,9 @@ class Plans:
             and type(tokens_in) is int
             and type(tokens_out) is int
             and written is None
-            and (
-                reasoning is None
-                or (type(reasoning) is int and 0 <= reasoning <= tokens_out and not (reasoning and n_total))
-            )
+            and (reasoning is None or (type(reasoning) is int and 0 <= reasoning <= tokens_out))
             and (cached is None or (type(cached) is int and 0 <= cached <= tokens_in))
+            and (not n_total or not (cached or reasoning) or get(n_total) == tokens_in + tokens_out)
             and 0 < tokens_in <= MAX_TOKENS
             and 0 <= tokens_out <= MAX_TOKENS
         ):

@@ -95,7 +95,7 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
             and cached + write <= raw_in <= MAX_TOKENS
             and 0 <= reasoning <= raw_out <= MAX_TOKENS
             and raw_in + raw_out
-            and (not reasoning or raw_total is None or raw_total == raw_in + raw_out)
+            and (not (cached or write or reasoning) or raw_total is None or raw_total == raw_in + raw_out)
         ):
             # Whole, within limits, and read as they stand: nearly every span. The long way comes to the same, slower.
             return raw_in, raw_out, raw_cached, raw_write, raw_reasoning, ""
@@ -113,13 +113,13 @@ def _consistent(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
     if tokens_in is not None:
         cached = None if raw_cached is None else count(raw_cached)
         write = None if raw_write is None else count(raw_write)
-        cache = (cached or 0) + (write or 0)
-        if cache and _excludes_cache(tokens_in, tokens_out, cache, total, reading):
-            tokens_in += cache
     if tokens_out is not None:
         reasoning = None if raw_reasoning is None else count(raw_reasoning)
-        if reasoning and _excludes_reasoning(tokens_in, tokens_out, reasoning, total, reading):
-            tokens_out += reasoning
+    more_in, more_out = _left_out(tokens_in, tokens_out, (cached or 0, write or 0, reasoning or 0), total, reading)
+    if tokens_in is not None:
+        tokens_in += more_in
+    if tokens_out is not None:
+        tokens_out += more_out
         beyond = total - tokens_in - tokens_out if total and tokens_in is not None else 0
         if beyond > 0 and tokens_in is not None and reading.total_includes_thoughts and not output_optional:
             # Prompts of tools where the thoughts are accounted for, or where it is more than any by default.
@@ -148,24 +148,39 @@ def _completed(
     return tokens_in, tokens_out
 
 
-def _excludes_cache(tokens_in: int, tokens_out: int | None, cache: int, total: int | None, reading: Reading) -> bool:
-    """Whether the input count leaves the cached and cache-written tokens out: all of them or none.
+def _left_out(
+    tokens_in: int | None, tokens_out: int | None, details: tuple[int, int, int], total: int | None, reading: Reading
+) -> tuple[int, int]:
+    """Return what the input leaves out of the cached and cache-written tokens, and the output of the reasoning.
 
-    Known by the dialect, else shown by arithmetic: more cache than input, or a total that only adds up with the cache.
+    The table says what is usual. Arithmetic overrules it: a part cannot be more than its whole (the completion tokens
+    of xAI are without the reasoning: https://docs.x.ai/docs/guides/reasoning), and a total that adds up in another way
+    only, with the cache or the reasoning beside the sides, shows that they are beside them.
+
+    A total of the two sides as they stand does not show that the cache is inside: instrumentations add up what they
+    have. That the reasoning is inside it does show where the total is the provider's own and would have held it.
     """
-    if reading.input_includes_cache is False or cache > tokens_in:
-        return True
-    return reading.input_includes_cache is None and tokens_out is not None and total == tokens_in + tokens_out + cache
-
-
-def _excludes_reasoning(
-    tokens_in: int | None, tokens_out: int, reasoning: int, total: int | None, reading: Reading
-) -> bool:
-    """Whether the output count leaves the reasoning out.
-
-    Known by the dialect, or shown by arithmetic, which overrules it: more reasoning than output (the completion tokens
-    of xAI are without it: https://docs.x.ai/docs/guides/reasoning), or a total that only adds up with the reasoning.
-    """
-    if reading.output_includes_reasoning is False or reasoning > tokens_out:
-        return True
-    return total is not None and tokens_in is not None and total == tokens_in + tokens_out + reasoning
+    cached, write, reasoning = details
+    cache = cached + write
+    least_in = cache - (tokens_in or 0)
+    without_cache = reading.input_includes_cache is False or least_in > 0
+    usual_in = cache if without_cache else 0
+    without_reasoning = reading.output_includes_reasoning is False or reasoning > (tokens_out or 0)
+    usual_out = reasoning if without_reasoning else 0
+    if total is None or tokens_in is None or tokens_out is None or not (cache or reasoning):
+        return usual_in, usual_out
+    beside = total - tokens_in - tokens_out
+    if beside == usual_in + usual_out:
+        return usual_in, usual_out
+    ways_in, ways_out = [usual_in], [usual_out]
+    if without_cache or not reading.total_includes_thoughts:  # else what is beside the sides are thoughts
+        ways_in += [part for part in (cache, cached, write) if part and part >= least_in]
+    if not without_reasoning:
+        ways_out.append(reasoning)
+    elif reading.total_includes_thoughts and reasoning <= tokens_out:
+        ways_out.append(0)
+    for more_in in ways_in:
+        for more_out in ways_out:
+            if more_in + more_out == beside:
+                return more_in, more_out
+    return usual_in, usual_out

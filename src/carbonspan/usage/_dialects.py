@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from carbonspan.core._outcome import Role
 from carbonspan.core._tables import load
 from carbonspan.usage._counts import Reading
-from carbonspan.usage._providers import totals
+from carbonspan.usage._providers import own_counts, totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +41,10 @@ def _operations() -> tuple[dict[str, Operation], Operation]:
 
 
 OPERATIONS, DEFAULT_OPERATION = _operations()
+"""Every operation by each of its spellings, and the one of a span that names none."""
 
 OUTPUT_OPTIONAL: frozenset[str] = frozenset(one.name for one in OPERATIONS.values() if one.output_optional)
 """Operations without output tokens to report, by name: a missing count is zero."""
-"""Every operation by each of its spellings, and the one of a span that names none."""
 
 _MAX_NAME = 64
 """Characters kept of an operation in no list: it may become a metric label, and spans hold text of any length."""
@@ -74,11 +74,20 @@ class Source(NamedTuple):
     tokens: TokenSet
     default: Reading
     by_provider: Mapping[str, Reading]
+    as_provider: bool  # the counts are those of the provider's own API, as they are
+    when: tuple[tuple[str, Names], ...]  # attributes that must have one of these values
 
     def reading(self, provider: str, model: str) -> Reading:
         """Return how to read the counts when this provider answered, with this model."""
-        cache, reasoning = self.by_provider.get(provider, self.default)[:2]
-        return Reading(cache, reasoning, *totals(provider, model))
+        if self.as_provider:
+            cache, reasoning = own_counts(provider, model)
+            return Reading(cache, reasoning, *totals(provider, model))
+        usual_cache, usual_reasoning = self.by_provider.get(provider, self.default)[:2]
+        return Reading(usual_cache, usual_reasoning, *totals(provider, model))
+
+    def fits(self, attributes: Mapping[str, object]) -> bool:
+        """Return whether a span with these attributes keeps its counts here, if it has any."""
+        return all(isinstance(value := attributes.get(name), str) and value in values for name, values in self.when)
 
 
 class Dialect(NamedTuple):
@@ -101,6 +110,11 @@ class Dialect(NamedTuple):
     sources: tuple[Source, ...]
     details: tuple[Source, ...]
 
+    @property
+    def sets(self) -> tuple[tuple[object, ...], ...]:
+        """Where its counts are, whatever they include."""
+        return tuple((source.attribute, source.tokens, source.when) for source in self.sources)
+
 
 def _source(entry: Mapping[str, Any], sets: Mapping[str, TokenSet]) -> Source:
     cache, reasoning = (
@@ -119,7 +133,9 @@ def _source(entry: Mapping[str, Any], sets: Mapping[str, TokenSet]) -> Source:
         attribute=entry.get("from", ""),
         tokens=sets[entry["set"]],
         default=reading("*"),
-        by_provider={provider: reading(provider) for provider in named},
+        by_provider={provider: reading(provider) for provider in named if provider != "*"},
+        as_provider=entry.get("as_provider", False),
+        when=tuple((name, tuple(values)) for name, values in entry.get("when", {}).items()),
     )
 
 
@@ -138,8 +154,11 @@ def _compiled() -> tuple[Dialect, ...]:
         for name, entry in table["token_sets"].items()
     }
 
+    by_id = {entry["id"]: entry for entry in table["dialects"]}
+
     def dialect(entry: Mapping[str, Any]) -> Dialect:
-        full = table["defaults"] | entry
+        like = by_id[entry["like"]] | {"markers": []} if "like" in entry else {}
+        full = table["defaults"] | like | entry
         default = full.get("default_operation")
         return Dialect(
             id=full["id"],

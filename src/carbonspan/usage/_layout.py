@@ -46,6 +46,8 @@ def layout_of(attributes: Mapping[str, Any], scope: str) -> Layout | None:
     ):
         return None
     for source in dialect.sources:
+        if source.when and not source.fits(attributes):
+            continue
         if source.attribute:
             if source.attribute in attributes:
                 return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from carbonspan.core._tables import load
 
@@ -19,6 +20,27 @@ _CANONICAL: dict[str, str] = {
 _SUFFIXES = frozenset(_TABLE["endpoint_suffixes"])
 _HOSTS: tuple[tuple[str, str], ...] = tuple(_TABLE["hosts"]["suffixes"].items())
 _MODELS: tuple[tuple[str, str], ...] = tuple((prefix, provider) for prefix, provider in _TABLE["models"]["prefixes"])
+
+
+class OwnCounts(NamedTuple):
+    """What the counts of the API of some providers include; the source is in the table."""
+
+    providers: frozenset[str]
+    models: str  # regular expression, lower case, that a model must match as well; "" for any
+    input_includes_cache: bool
+    output_includes_reasoning: bool
+
+
+OWN_COUNTS: tuple[OwnCounts, ...] = tuple(
+    OwnCounts(
+        frozenset(rule["providers"]),
+        rule.get("models", ""),
+        rule["input_includes_cache"],
+        rule["output_includes_reasoning"],
+    )
+    for rule in _TABLE["own_counts"]["rules"]
+)
+"""The first that fits holds; where none does, the details are parts of the counts."""
 
 _TOTALS = _TABLE["total_includes_thoughts"]
 
@@ -67,6 +89,21 @@ def canonical(raw: str) -> str:
             break
         known = _CANONICAL.get(stem)
     return name[:_MAX_NAME].rstrip() if known is None else known
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def own_counts(provider: str, model: str) -> tuple[bool, bool]:
+    """Return whether the provider's own API counts the cache in the input, and the reasoning in the output.
+
+    Args:
+        provider: Who answers, in OpenTelemetry's spelling.
+        model: A model id, in any spelling; may be empty.
+    """
+    name = model.strip().lower()
+    for one in OWN_COUNTS:
+        if provider in one.providers and (not one.models or re.search(one.models, name)):
+            return one.input_includes_cache, one.output_includes_reasoning
+    return True, True
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

@@ -57,7 +57,7 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
     request_model = _text(get, dialect.request_model)
     model = _text(get, dialect.response_model) or request_model
     provider = _provider(get, dialect, model)
-    sets = _sets(get, dialect)
+    sets = _sets(attributes, dialect)
     found = next(sets, None)
     operation = _operation(get, dialect, known=found is not None or model != "")
     if found is None and (operation.auxiliary or not operation.name):
@@ -164,12 +164,15 @@ def _first_count(get: Get, names: Names) -> object:
     return present
 
 
-def _sets(get: Get, dialect: Dialect) -> Iterator[tuple[Raw, Source]]:
+def _sets(attributes: dict[str, Any], dialect: Dialect) -> Iterator[tuple[Raw, Source]]:
     """Yield the counts of each source that has any, with that source."""
+    get = attributes.get
     parsed = ""  # the attribute that `found` was parsed from: several shapes may share one
     found: dict[str, object] | None = None
     for source in dialect.sources:
-        lookup = get
+        if source.when and not source.fits(attributes):
+            continue
+        lookup: Get = get
         if source.attribute:
             if source.attribute != parsed:
                 parsed, found = source.attribute, embedded.parse(get(source.attribute))
