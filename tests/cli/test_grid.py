@@ -283,7 +283,9 @@ def test_a_geography_has_no_live_hours_and_that_is_said() -> None:
 
 def test_a_zone_that_no_source_serves() -> None:
     env = environment("uk_carbon_intensity", f"http://127.0.0.1:{unused_port()}")
-    assert as_json("forecast", "SG", env=env)["problems"] == ["SG: no source serves this zone"]
+    assert as_json("forecast", "SG", env=env)["problems"] == [
+        "SG: no source serves this zone with this `basis`: add one that does"
+    ]
 
 
 def test_the_cleanest_hours_in_a_row_are_in_a_hour_row() -> None:

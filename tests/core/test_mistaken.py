@@ -31,6 +31,8 @@ from carbonspan.core._tables import rows
         ("US-VA", "US-MIDA-PJM"),
         ("PJM", "US-MIDA-PJM"),
         ("US-PJM", "US-MIDA-PJM"),
+        ("US-MIDA", "US-MIDA-PJM"),
+        ("us-cal", "US-CAL-BANC"),
         ("US-MIDA-PJN", "US-MIDA-PJM"),
         ("IN-MH", "IN-WE"),
         ("BR-SP", "BR-CS"),

@@ -93,8 +93,8 @@ def test_what_prefetch_cannot_reach_is_said(server: Loopback) -> None:
     assert not report.ok
     assert list(report.problems()) == [
         "loopback GB: unauthorised: check the key",
-        "EU: no source serves this zone",
-        "FR: no source serves this zone",
+        "EU: no source serves this zone with this `basis`: add one that does",
+        "FR: no source serves this zone with this `basis`: add one that does",
     ]
     with pytest.raises(ValueError, match="unknown region"):
         app.processor.prefetch_grid("nowhere")

@@ -40,8 +40,9 @@ def mistaken_names() -> Mapping[str, tuple[str, ...]]:
 def zones_meant(name: str) -> tuple[str, ...]:
     """Return the zones that a name may mean, the likeliest first; none where that would be a guess.
 
-    In this order: a name in the tables; a country, by either code; the end of a zone's name (`SE3`, `US-PJM`); a zone
-    of the same country that it is spelled like; the country of a part (`DE-BY`), or its zones where they are few.
+    In this order: a name in the tables; a country, by either code; the end of a zone's name (`SE3`, `US-PJM`) or its
+    start (`US-CAL`); a zone of the same country that it is spelled like; the country of a part (`DE-BY`), or its zones
+    where they are few.
     """
     plain = _plain(name)
     head, dash, tail = plain.partition("-")
@@ -60,11 +61,11 @@ def zones_meant(name: str) -> tuple[str, ...]:
     last = plain.rpartition("-")[2]
     found = [zone for zone in (of_country if dash else zones()) if (dash or len(last) > 1) and _ends(zone, last)]
     if dash and not found:
-        found = [zone for zone in of_country if "-" in zone and plain[:-1] == zone]
+        found = [zone for zone in of_country if "-" in zone and (plain[:-1] == zone or zone.startswith(f"{plain}-"))]
         if not found and len(plain) >= _LONG:
             found = get_close_matches(plain, of_country, n=3, cutoff=_CUTOFF)
     is_part = "-" not in tail and 0 < len(tail) <= _PART  # and no cloud region: ME-WEST-1 is not in Montenegro
-    return tuple(found) or (_whole_or_parts(head, of_country) if is_part else ())
+    return tuple(found[:MOST_ZONES]) or (_whole_or_parts(head, of_country) if is_part else ())
 
 
 def _ends(zone: str, last: str) -> bool:

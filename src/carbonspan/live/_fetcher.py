@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from carbonspan.core._hours import hour_index, hour_start
-from carbonspan.core.values import Quality
+from carbonspan.core.values import Basis, Quality
 from carbonspan.grid._store import acceptable
 from carbonspan.grid.source import BadAnswer, HourValue, NotCovered, RateLimited
 from carbonspan.live._backoff import Attempt, answered, answered_for_past, failed
@@ -25,7 +25,6 @@ from carbonspan.live._outlier import MAX_RUN_HOURS, mark_outliers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from carbonspan.core.values import Basis
     from carbonspan.grid._store import HourStore
     from carbonspan.grid.source import GridSource
     from carbonspan.live._clock import Clock
@@ -235,9 +234,11 @@ def _of_series(values: Iterable[object], key: Key, bases: tuple[Basis, ...]) -> 
         )
     kept = [value for value in hours if value.basis in bases]
     if hours and not kept:
+        found = hours[0].basis
+        other = "" if found is Basis.MARGINAL else ", or leave `basis_strict` out"  # marginal only where asked for
         raise NotCovered(
-            f"{key.source} has only {hours[0].basis.value} hours of {key.zone}",
-            f"it has only {hours[0].basis.value} hours: set `basis`, or leave `basis_strict` out",
+            f"{key.source} has only {found.value} hours of {key.zone}",
+            f"it has only {found.value} hours: set `basis` to {found.value}{other}",
         )
     return kept
 

@@ -54,7 +54,9 @@ class GridReport(NamedTuple):
         for row in self.series:
             if row.outcome not in {OK, EMPTY, ""}:
                 yield f"{row.source} {row.zone}: {row.outcome}{f': {row.hint}' if row.hint else ''}"
-        yield from (f"{zone}: no source serves this zone" for zone in self.unserved)
+        yield from (
+            f"{zone}: no source serves this zone with this `basis`: add one that does" for zone in self.unserved
+        )
         if self.cache_problem:
             yield f"cache: {self.cache_problem}"
 
