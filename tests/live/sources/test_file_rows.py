@@ -212,7 +212,13 @@ def test_a_basis_in_doubt_gives_way_to_the_other(tmp_path: Path) -> None:
         ({"data": [{"hour": HOUR, "value": 1}], "meta": {"Sandbox": True}}, "a.json", "made up"),
         ('{"data": [\n1,,2]}', "a.json", "not JSON: Expecting value in line 2, column 3"),
         ({"data": [{"hour": HOUR, "value": 1}], "_disclaimer": "SANDBOX MODE"}, "a.json", 'made up: it says "sandbox"'),
-        ([{"hour": HOUR, "value": 1, "estimationMethod": "SANDBOX_MODE_DATA"}], "a.json", "a value that is made up"),
+        ([{"hour": HOUR, "value": 1, "estimationMethod": "SANDBOX_MODE_DATA"}], "a.json", "values that are made up"),
+        (
+            [{"hour": HOUR, "value": 1}, {"hour": HOUR, "value": 2, "sandbox": True}],
+            "a.json",
+            "values that are made up",
+        ),
+        ("hour,value,sandbox\n2026-03-01T12:00Z,65,True\n", "a.csv", "a value that is made up"),
     ],
 )
 def test_why_a_file_cannot_be_used(tmp_path: Path, content: Any, name: str, said: str) -> None:

@@ -249,19 +249,19 @@ def _read_csv(path: Path, table: Table) -> None:
 
 def _read_json(path: Path, table: Table) -> None:
     content = json.loads(path.read_text(encoding=_encoding(path)))
-    around: dict[str, Any] = {}
+    about: list[dict[str, Any]] = []
     rows = content
     if isinstance(content, dict):
         about = [content, *(content[key] for key in _ABOUT if isinstance(content.get(key), dict))]
-        mark = made_up(*about)
-        if mark:
-            return table.refuse(str(path), f'values that are made up: it says "{mark}"')
         rows = next((content[key] for key in ROWS if key in content), None)
-        around = _around(about)
     if not isinstance(rows, list):
         return table.refuse(
             str(path), f"JSON without a list of rows, by itself or under {', '.join(ROWS)}; {_form(content)}"
         )
+    mark = made_up(*about, *(row for row in rows if isinstance(row, dict)))
+    if mark:  # a saved answer: there is no telling which of the other rows are true
+        return table.refuse(str(path), f'values that are made up: it says "{mark}"')
+    around = _around(about)
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict):
             table.take(row, f"{path}, row {number}", around)

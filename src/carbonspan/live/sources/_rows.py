@@ -170,12 +170,14 @@ def of_object(answer: Any, key: str, source: str) -> Any:
 def made_up(*objects: Mapping[str, Any]) -> str:
     """Return the mark by which one of these objects says that its values mean nothing; "" where none does.
 
-    Looked for in the words about the values (`ABOUT`), and in the name of a member that is true, such as `sandbox`.
+    Looked for in the words about the values (`ABOUT`), and in the name of a member that is true (in CSV as text), such
+    as `sandbox`.
     """
     for each in objects:
         for name, value in each.items():
             about = "".join(name.lower().replace("_", " ").split()) in ABOUT
-            said: list[Any] = [name] if value is True else []
+            true = value is True or (isinstance(value, str) and value.lower() == "true")
+            said: list[Any] = [name] if true else []
             if about:
                 said += value if isinstance(value, list) else [value]
             words = " ".join(text for text in said if isinstance(text, str))
