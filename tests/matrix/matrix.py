@@ -19,6 +19,7 @@ _ALONE_AND_IN_PAIRS = (
 _WITH_CLIENT = ((OFFICIAL, "openai/official"), (TRACELOOP, "openai/traceloop"), (OPENINFERENCE, "openai/official"))
 # A framework's own spans, under those of an instrumented client.
 _NATIVE_AND_CLIENT = ((), ("openai/official",), ("openai/traceloop",), ("openai/openinference",))
+_ANYONES = (OFFICIAL, TRACELOOP, OPENINFERENCE)
 
 
 # What the spans of a case say of its calls.
@@ -78,4 +79,7 @@ CASES: tuple[Case, ...] = (
     *_cases("adk", "litellm_cache", 1, ("callback",)),
     *_cases("adk", "litellm", 3, ("callback", "openai/official"), ("request_span", "openai/openinference")),
     *_cases("adk", "litellm", 3, (OPENINFERENCE, "openai/official"), ("v2", OPENINFERENCE)),
+    *_cases("agent_framework", "agent_framework", 6, *(("on_openai", *parts) for parts in _NATIVE_AND_CLIENT)),
+    *_cases("agent_framework", "agent_framework", 6, ("on_anthropic",)),
+    *(Case("agent_framework", "agent_framework", ("on_anthropic", f"anthropic/{whose}"), 6) for whose in _ANYONES),
 )

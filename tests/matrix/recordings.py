@@ -44,7 +44,17 @@ def keep(case: Case, found: dict[str, Any], calls: tuple[Call, ...]) -> None:
 
 def _packages(installed: list[str]) -> list[str]:
     told = ("openinference", "opentelemetry-", "openai", "anthropic", "google-genai", "boto3", "google-adk", "litellm")
-    more = ("pydantic-ai", "langchain", "langgraph", "strands", "logfire", "langfuse", "openlit", "crewai")
+    more = (
+        "pydantic-ai",
+        "langchain",
+        "langgraph",
+        "strands",
+        "logfire",
+        "langfuse",
+        "openlit",
+        "crewai",
+        "agent-framework",
+    )
     return [name for name in installed if name.startswith((*told, *more)) and "exporter" not in name]
 
 

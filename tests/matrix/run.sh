@@ -10,7 +10,7 @@ fi
 folder=tests/matrix/environments
 tested=""
 failed=""
-for name in ${ENVIRONMENTS:-clients agents openai2 adk}; do
+for name in ${ENVIRONMENTS:-clients agents openai2 adk agent_framework}; do
     environment=".venv-inst-$name"
     # Made anew where the pins, or what carbonspan needs, have changed.
     wanted=$(cat "$folder/$name.txt" pyproject.toml "$0" | cksum)
