@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from carbonspan.core._tables import load
-from carbonspan.usage._providers import canonical, inferred
+from carbonspan.usage._providers import OWN_COUNTS, canonical, inferred, own_counts
 
 
 def test_no_provider_is_spelled_twice() -> None:
@@ -91,6 +91,35 @@ def test_canonical(raw: str, expected: str) -> None:
 )
 def test_inferred(host: str, model: str, expected: str) -> None:
     assert inferred(host, model) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected"),
+    [
+        ("openai", "gpt-5-mini", (True, True)),
+        ("openai", "claude-sonnet-4-5", (True, True)),  # who speaks OpenAI's API counts as OpenAI does
+        ("openrouter", "anthropic/claude-sonnet-4-5", (True, True)),
+        ("anthropic", "claude-sonnet-4-5", (False, True)),
+        ("anthropic", "", (False, True)),
+        ("aws.bedrock", "eu.amazon.nova-pro-v1:0", (False, True)),
+        ("gcp.vertex_ai", "claude-sonnet-4-5@20250929", (False, True)),
+        ("gcp.vertex_ai", " publishers/anthropic/models/Claude-Sonnet-4-5", (False, True)),
+        ("gcp.vertex_ai", "gemini-2.5-pro", (True, False)),
+        ("gcp.gemini", "gemini-2.5-pro", (True, False)),
+        ("gcp.gen_ai", "", (True, False)),
+        ("azure.ai.inference", "claude-sonnet-4-5", (False, True)),
+        ("azure.ai.inference", "gpt-5-mini", (True, True)),
+        ("azure.ai.openai", "gpt-5-mini", (True, True)),
+        ("", "claude-sonnet-4-5", (True, True)),
+    ],
+)
+def test_what_the_own_api_of_a_provider_counts(provider: str, model: str, expected: tuple[bool, bool]) -> None:
+    assert own_counts(provider, model) == expected
+
+
+def test_own_counts_are_of_providers_that_there_are() -> None:
+    known = load("usage/providers.json")["aliases"]
+    assert all(one.providers <= known.keys() for one in OWN_COUNTS)
 
 
 @given(st.text(), st.text())
