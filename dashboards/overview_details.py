@@ -23,7 +23,7 @@ from dashboards.promql import (
 if TYPE_CHECKING:
     from dashboards.look import AnyPanel
 
-_COUNTED = 'carbonspan_outcome=~"enriched|unknown_model|container_usage"'
+_COUNTED = 'carbonspan_outcome=~"enriched|unknown_model|partial_usage|container_usage"'
 """The outcomes of spans that represent one inference and carry grams."""
 
 
@@ -167,9 +167,9 @@ def sure() -> list[AnyPanel]:
         ),
         panels.curves(
             "Spans by outcome",
-            "LLM spans a second by their outcome. Only enriched, unknown_model and container_usage carry grams; "
-            "container, duplicate and cached are not counted, so that nothing is counted twice. no_usage or "
-            "invalid_usage: the instrumentation writes no usable token counts. error: see the log.",
+            "LLM spans a second by their outcome. Only enriched, unknown_model, partial_usage and container_usage "
+            "carry grams; container, duplicate and cached are not counted, so that nothing is counted twice. no_usage "
+            "or invalid_usage: the instrumentation writes no usable token counts. error: see the log.",
             look.SPANS_PER_SECOND,
             [Query(total(promql.SPANS, PROCESS, "carbonspan_outcome"), "{{carbonspan_outcome}}")],
             width=8,

@@ -193,6 +193,30 @@ def partial() -> Iterator[Case]:
     yield from (Case({"traceloop.span.kind": kind, **more}) for kind in ("workflow", "tool") for more in ({}, old))
 
 
+def one_side() -> Iterator[Case]:
+    """One side of the counts, or only a total, with details or without, zeros, and what cannot be a count."""
+    bare = {key: value for key, value in CHAT.items() if "usage" not in key}
+    some: list[dict[str, Any]] = [{"input": 1000}, {"output": 200}, {"total": 1200}, {"input": 30}, {"output": 3}]
+    some += [{"input": 400_000}, {"output": 9_000}, {"total": 90}, {"total": 300_000}, {"input": 1000, "total": 1000}]
+    some += [{"output": 200, "total": 200}, {"input": 1000, "output": -1}, {"input": "x", "output": 200}]
+    some += [{"input": -1, "output": "x", "total": 1200}, {"input": -1, "output": "x"}, {"total": "x"}, {"total": 0}]
+    some += [{"input": a, "output": b, "total": c} for a, b in ((0, 0), (0, 200), (1000, 0)) for c in (0, 1200, 20_000)]
+    some += [{"input": 0}, {"output": 0}, {"input": 0, "output": "x"}, {"input": -1, "output": 200, "total": 1200}]
+    read, written = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"
+    reasoning = "gen_ai.usage.reasoning.output_tokens"
+    details: list[dict[str, Any]] = [{}, {read: 600}, {read: 6000, written: 50}, {written: 300}]
+    details += [{reasoning: 150}, {read: 300, reasoning: 900}]
+    others: list[dict[str, Any]] = [{}, {"gen_ai.request.model": "gemini-2.5-pro"}]
+    others += [{"gen_ai.operation.name": name} for name in ("embeddings", "invoke_agent")]
+    others += [{"gen_ai.request.model": model} for model in ("text-embedding-3-small", "nobody-knows")]
+    scopes = (SCOPE, "opentelemetry.instrumentation.botocore.bedrock-runtime", "ai")
+    for sides in some:
+        counts = {f"gen_ai.usage.{side}_tokens": value for side, value in sides.items()}
+        yield from (Case(bare | counts | one, scope) for scope in scopes for one in details)
+        yield from (Case(bare | counts | one) for one in others)
+        yield Case(bare | counts | {"litellm.cache_hit": True}, "litellm")
+
+
 def places() -> Iterator[Case]:
     """Every cloud region, host and provider of the tables, and what is none of them."""
     strange = ("EU", "us", "Sweden Central", "nowhere-1", "eu-west-99", "us-new1", "asia-new9", "", "global")

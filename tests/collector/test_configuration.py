@@ -15,7 +15,7 @@ from carbonspan.core._options import Settings
 from tests.collector.hours import COVERED, hours_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MAX_BYTES = 500_000
+MAX_BYTES = 600_000  # a ConfigMap of Kubernetes holds 1 MiB
 
 
 def options_of(path: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def test_the_committed_pipelines_are_what_is_made() -> None:
     assert committed.read_text("utf-8") == made(Request(PIPELINES)), "run: make generate"
 
 
-def test_statements_with_every_region_stay_below_half_a_megabyte() -> None:
+def test_statements_with_every_region_have_room_in_a_config_map() -> None:
     assert len(made(Request(STATEMENTS))) < MAX_BYTES
 
 

@@ -19,6 +19,10 @@ def test_counts_in_each_combination_are_those_of_the_processor() -> None:
     assert disagreements(cases.usages()) == {}
 
 
+def test_one_side_or_only_a_total_comes_to_the_estimate_of_the_processor() -> None:
+    assert disagreements(cases.one_side()) == {}
+
+
 def test_what_each_package_writes_is_read_as_the_processor_reads_it() -> None:
     payloads = [json.loads(line) for line in PACKAGES.read_text(encoding="utf-8").splitlines()]
     given = [Case(payload["attributes"], payload["scope"]) for payload in payloads]

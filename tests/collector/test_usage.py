@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from carbonspan import usage
 from carbonspan.collector import _models as models, _places as places, _statements as statements
 from carbonspan.collector._ottl import attribute, kept, put
@@ -38,6 +40,27 @@ def outcome_by_statements(case: Case) -> object:
     shown = put(attribute("outcome"), kept("outcome"), f'{kept("outcome")} != ""')
     run = Interpreter(one._replace(statements=(*one.statements, shown)) for one in groups).run
     return run(case.attributes, case.scope, {}, TIMES_NS[0]).get("outcome")
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"input": 1000}, "partial_usage"),
+        ({"output": 200, "input": "x"}, "partial_usage"),
+        ({"input": 0, "output": 0, "total": 300}, "partial_usage"),
+        ({"input": 1000, "output": -1, "total": 1200}, ""),
+        ({"input": -1, "output": "x"}, "invalid_usage"),
+        ({"total": "x"}, "invalid_usage"),
+        ({"output": 0}, "no_usage"),
+    ],
+)
+def test_what_becomes_of_a_part_of_the_counts(counts: dict[str, object], expected: str) -> None:
+    chat = {"gen_ai.request.model": "gpt-4o", "gen_ai.operation.name": "chat"}
+    case = Case(chat | {f"gen_ai.usage.{side}_tokens": value for side, value in counts.items()}, "my.app")
+    assert outcome_by_statements(case) == (expected or "enriched")
+    read = usage.read(case.attributes, case.scope)
+    assert read is not None
+    assert read.problem == expected
 
 
 def test_what_is_no_call_is_no_gap_either() -> None:

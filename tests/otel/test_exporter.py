@@ -34,7 +34,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.core.values import Level
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry._contract import ATTRIBUTES, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, OF_PARTIAL_USAGE, TASK
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT = llm_attributes(extra={"user.cohort": "enterprise"})
 AGENT = {**CHAT, "gen_ai.operation.name": "invoke_agent"}
 STANDARD = [
-    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.cache_savings_grams"),
+    *(
+        a.name
+        for a in ATTRIBUTES
+        if a.level is not Level.FULL and a.name not in {"carbon.emissions.cache_savings_grams", *OF_PARTIAL_USAGE}
+    ),
     *TASK,  # each of these spans is a local root
 ]
 START_NS = 1_772_366_400_000_000_000  # 2026-03-01T12:00:00Z

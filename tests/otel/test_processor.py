@@ -31,7 +31,7 @@ from carbonspan.core._options import OPTIONS
 from carbonspan.core.values import Energy, Level, Range
 from carbonspan.estimate._estimator import Estimator
 from carbonspan.otel._writeback import Path
-from carbonspan.telemetry._contract import ATTRIBUTES, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, OF_PARTIAL_USAGE, TASK
 from carbonspan.testing import llm_attributes
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_one_line_in_any_order_writes_everything_and_keeps_the_users_attributes(
     span = end_span(processor, CHAT, first=first, batch=batch, multi=multi())
     got = dict(span.attributes or {})
     assert {key: got[key] for key in CHAT} == CHAT
-    written = {*(a.name for a in ATTRIBUTES if a.level is not Level.FULL), *TASK}
+    written = {*(a.name for a in ATTRIBUTES if a.level is not Level.FULL), *TASK} - OF_PARTIAL_USAGE
     assert set(got) - set(CHAT) == written
     assert processor.counts() == {"enriched": 1}
     assert caplog.text == ""
@@ -124,7 +124,7 @@ def test_the_figures_of_one_span_by_hand() -> None:
 def test_each_level_writes_what_the_table_says(level: Level) -> None:
     span = end_span(CarbonSpanProcessor(attributes=level), CHAT)
     order = list(Level)
-    expected = {a.name for a in ATTRIBUTES if order.index(a.level) <= order.index(level)}
+    expected = {a.name for a in ATTRIBUTES if order.index(a.level) <= order.index(level)} - OF_PARTIAL_USAGE
     expected |= set() if level is Level.MINIMAL else {*TASK}
     absent = {"carbon.usage.reasoning_tokens"}  # this span does not report them: unknown, not zero
     assert {key for key in span.attributes or {} if key.startswith("carbon.")} == expected - absent
@@ -153,24 +153,61 @@ def test_an_answer_from_a_response_cache_emits_nothing() -> None:
     assert processor.counts() == {"cached": 1}
 
 
-@pytest.mark.parametrize(
-    ("bad", "outcome"),
-    [
-        ({"gen_ai.usage.output_tokens": -1}, "invalid_usage"),
-        ({"gen_ai.usage.output_tokens": math.nan}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": math.inf}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": True}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": "many"}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": "1,200"}, "invalid_usage"),
-        ({"gen_ai.usage.input_tokens": 10**15}, "invalid_usage"),
-    ],
-)
-def test_impossible_token_counts_are_counted_and_the_span_left_as_it_was(bad: dict[str, Any], outcome: str) -> None:
+@pytest.mark.parametrize("bad", [-1, math.nan, math.inf, True, "many", "1,200", 10**15])
+def test_impossible_token_counts_are_counted_and_the_span_left_as_it_was(bad: object) -> None:
     processor = CarbonSpanProcessor()
-    attributes = {**CHAT, **bad}
+    attributes = {**CHAT, "gen_ai.usage.input_tokens": bad, "gen_ai.usage.output_tokens": bad}
     got = dict(end_span(processor, attributes).attributes or {})
     assert repr(got) == repr(attributes)
-    assert processor.counts() == {outcome: 1}
+    assert processor.counts() == {"invalid_usage": 1}
+
+
+WHOLE = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 300}
+
+
+@pytest.mark.parametrize(
+    ("counts", "reported"),
+    [
+        ({"gen_ai.usage.input_tokens": 1200}, "input"),
+        ({"gen_ai.usage.output_tokens": 300}, "output"),
+        ({"gen_ai.usage.total_tokens": 1500}, "total"),
+        ({"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": -1}, "input"),
+        ({"gen_ai.usage.input_tokens": math.nan, "gen_ai.usage.output_tokens": "300"}, "output"),
+        ({"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "gen_ai.usage.total_tokens": 1500}, "total"),
+    ],
+)
+def test_one_side_or_the_total_is_estimated_marked_and_never_free(counts: dict[str, Any], reported: str) -> None:
+    bare = {key: value for key, value in CHAT.items() if "usage" not in key}
+    truth: dict[str, Any] = dict(end_span(CarbonSpanProcessor(), bare | WHOLE).attributes or {})
+    processor = CarbonSpanProcessor(attributes="full")
+    got: dict[str, Any] = dict(end_span(processor, bare | counts).attributes or {})
+    low, central, high = (got[f"carbon.emissions.{name}"] for name in ("low_grams", "grams", "high_grams"))
+    assert 0.0 < low < central < high
+    assert low < truth["carbon.emissions.grams"] < high
+    assert low < truth["carbon.emissions.low_grams"]
+    assert high > truth["carbon.emissions.high_grams"]
+    assert (got["carbon.usage.reported"], got["carbon.model.evidence"]) == (reported, "F")
+    written = {key[13:-7]: value for key, value in got.items() if key.startswith("carbon.usage.") and "_t" in key}
+    assert written == {reported: {"input": 1200, "output": 300, "total": 1500}[reported]}
+    assert processor.counts() == {"partial_usage": 1}
+
+
+def test_a_container_with_one_side_counts_where_nothing_below_it_does() -> None:
+    processor = CarbonSpanProcessor()
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.output_tokens": 300}
+    got = dict(end_span(processor, agent).attributes or {})
+    assert got["carbon.role"] == "container"
+    assert got["carbon.usage.reported"] == "output"
+    assert processor.counts() == {"partial_usage": 1}
+
+
+def test_an_embedding_has_no_other_side() -> None:
+    processor = CarbonSpanProcessor()
+    embedding = {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": "text-embedding-3-small"}
+    got = end_span(processor, embedding | {"gen_ai.usage.input_tokens": 800}).attributes
+    assert "carbon.usage.reported" not in (got or {})
+    end_span(processor, embedding | {"gen_ai.usage.output_tokens": 800})
+    assert processor.counts() == {"enriched": 1, "no_usage": 1}
 
 
 def test_two_zeros_are_what_instrumentations_write_where_they_do_not_know() -> None:
@@ -219,7 +256,7 @@ def test_a_span_with_room_for_one_gets_the_most_important() -> None:
 
 def test_a_span_that_lacks_room_for_one_counts_as_limited() -> None:
     processor = CarbonSpanProcessor()
-    minimal = sum(a.level is not Level.FULL for a in ATTRIBUTES)
+    minimal = sum(a.level is not Level.FULL and a.name not in OF_PARTIAL_USAGE for a in ATTRIBUTES)
     end_span(processor, CHAT, limits=SpanLimits(max_span_attributes=len(CHAT) + minimal - 1))
     assert processor.counts() == {"enriched": 1, "attribute_limit": 1}
 

@@ -167,7 +167,7 @@ def through_the_collector(cases: Sequence[Case], start_ns: int, collector: Runni
 
 
 @pytest.mark.parametrize("start_ns", TIMES_NS)
-@pytest.mark.parametrize("kind", ["models", "usages", "partial", "places", "recorded"])
+@pytest.mark.parametrize("kind", ["models", "usages", "partial", "one_side", "places", "recorded"])
 def test_both_ways_agree(collector: Running, kind: str, start_ns: int) -> None:
     cases = collector_cases.all_of(getattr(collector_cases, kind)())
     expected = through_the_processor(cases, start_ns, attributes="full")

@@ -218,6 +218,24 @@ def test_without_the_package_there_is_no_list_price(monkeypatch: pytest.MonkeyPa
     assert (prices.installed, priced(prices, "gpt-4o", "openai")) == (False, None)
 
 
+def test_a_partial_usage_costs_what_is_reported_and_no_more() -> None:
+    prices = cost.Prices()
+    whole = figures("gpt-4o", "openai", tokens=(1000, 100, None), start_ns=AT_NS)
+    usd_in = prices.usd(figures("gpt-4o", "openai", tokens=(1000, 0, None), start_ns=AT_NS), idle=True)
+    usd_out = prices.usd(figures("gpt-4o", "openai", tokens=(0, 100, None), start_ns=AT_NS), idle=True)
+    assert usd_in is not None
+    assert usd_out is not None
+    nothing = whole._replace(input_tokens=None, output_tokens=None)
+    assert prices.usd(nothing._replace(input_tokens=1000), idle=True) == usd_in
+    assert prices.usd(nothing._replace(output_tokens=100), idle=True) == usd_out
+    total = prices.usd(nothing._replace(total_tokens=1100), idle=True)
+    assert total == pytest.approx(usd_in * 1.1)
+    # The cost of one side is the whole cost only where the other is known to be nothing.
+    of_input = cost.stated({"gen_ai.usage.input_cost": 0.5})
+    assert cost.usd(of_input, whole._replace(output_tokens=0)) == 0.5
+    assert cost.usd(of_input, whole._replace(output_tokens=None)) is None
+
+
 @pytest.mark.parametrize(
     "text", ["raise ImportError('broken')", "", "def calc_price(*_, **__): raise TypeError('changed')"]
 )

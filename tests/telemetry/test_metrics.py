@@ -159,6 +159,19 @@ def test_the_span_metrics_add_up_over_many_spans_and_readers() -> None:
     assert bench.processor.counts() == {"enriched": 50}
 
 
+def test_a_partial_usage_emits_and_only_what_is_reported_is_a_token() -> None:
+    bench = Bench()
+    bench.end(gen_ai__usage__output_tokens=None)
+    found = bench.points()
+    (spans,) = found["carbonspan.spans"]
+    assert (spans.attributes["carbonspan.outcome"], spans.value) == ("partial_usage", 1)
+    (emissions,) = found["carbon.request.emissions"]
+    assert emissions.sum > 0.0
+    assert emissions.attributes["carbon.model.evidence"] == "F"
+    tokens = {point.attributes["carbon.token.type"]: point.value for point in found["carbon.request.tokens"]}
+    assert tokens == {"fresh_input": 200, "cached_input": 1000, "reasoning": 200}
+
+
 def test_two_readers_both_get_everything() -> None:
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]
     meters = MeterProvider(metric_readers=readers, shutdown_on_exit=False)

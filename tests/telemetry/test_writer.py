@@ -35,6 +35,7 @@ PUBLIC = {
     "output_tokens": "usage.output_tokens",
     "cached_input_tokens": "usage.cached_input_tokens",
     "reasoning_tokens": "usage.reasoning_tokens",
+    "total_tokens": "usage.total_tokens",
 }
 LEVELS = list(Level)
 

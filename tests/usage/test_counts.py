@@ -145,23 +145,49 @@ def raw(
         (raw(100, 50, total=8343), GOOGLE, (8293, 50, None, None, None, "")),
         (raw(100, 50, reasoning=0, total=950), GOOGLE, (100, 850, None, None, 0, "")),
         (raw(100, 50, total=20950), XAI, (100, 20850, None, None, None, "")),
-        (raw(None, 100, total=50), GOOGLE, (None, 100, None, None, None, "no_usage")),
+        (raw(None, 100, total=50), GOOGLE, (None, 100, None, None, None, "partial_usage")),
         # One side from the total.
         (raw(1200, None, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
         (raw(None, 300, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
-        (raw(1200, None, total=1000), UNKNOWN, (1200, None, None, None, None, "no_usage")),
-        (raw(None, 300, total=200), UNKNOWN, (None, 300, None, None, None, "no_usage")),
-        (raw(1200, None, total=True), UNKNOWN, (1200, None, None, None, None, "no_usage")),
-        (raw(1200, None), UNKNOWN, (1200, None, None, None, None, "no_usage")),
-        (raw(total=1500), UNKNOWN, (None, None, None, None, None, "no_usage")),
+        (raw(1200, None, reasoning=200, total=1500), EXCLUDES, (1200, 300, None, None, 200, "")),
+        (raw(-1, 300, cached=5, total=1500), UNKNOWN, (1200, 300, 5, None, None, "")),
+        (raw(1200, "many", reasoning=5, total=1500), UNKNOWN, (1200, 300, None, None, 5, "")),
+        # A zero beside a larger total was no count, unless the cache or the reasoning is what the total holds.
+        (raw(0, 300, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
+        (raw(1200, 0, total=1500), UNKNOWN, (1200, 300, None, None, None, "")),
+        (raw(1200, 0, total=1200), UNKNOWN, (1200, 0, None, None, None, "")),
+        (raw(0, 300, total=300), UNKNOWN, (0, 300, None, None, None, "")),
+        (raw(0, 300), UNKNOWN, (0, 300, None, None, None, "")),
+        (raw(1200, 0), UNKNOWN, (1200, 0, None, None, None, "")),
+        (raw(0, 300, cached=1000, total=1300), UNKNOWN, (1000, 300, 1000, None, None, "")),
+        (raw(1000, 0, cached=500, total=1500), UNKNOWN, (1500, 0, 500, None, None, "")),
+        (raw(1000, 0, reasoning=386, total=1386), EXCLUDES, (1000, 386, None, None, 386, "")),
+        # One side, or only the total.
+        (raw(1200, None, total=1000), UNKNOWN, (1200, None, None, None, None, "partial_usage")),
+        (raw(None, 300, total=200), UNKNOWN, (None, 300, None, None, None, "partial_usage")),
+        (raw(1200, None, total=1200), UNKNOWN, (1200, None, None, None, None, "partial_usage")),
+        (raw(None, 300, total=300), UNKNOWN, (None, 300, None, None, None, "partial_usage")),
+        (raw(1200, None, total=True), UNKNOWN, (1200, None, None, None, None, "partial_usage")),
+        (raw(1200, float("nan")), UNKNOWN, (1200, None, None, None, None, "partial_usage")),
+        (raw("abc", 300), UNKNOWN, (None, 300, None, None, None, "partial_usage")),
+        (raw(1200, None), UNKNOWN, (1200, None, None, None, None, "partial_usage")),
+        (raw(1200, None, cached=200, reasoning=7), EXCLUDES, (1400, None, 200, None, 7, "partial_usage")),
+        (raw(None, 300, cached=900, write=100), EXCLUDES, (None, 300, 900, 100, None, "partial_usage")),
+        (raw(total=1500), UNKNOWN, (None, None, None, None, None, "partial_usage")),
+        (raw(-1, float("nan"), total=1500), UNKNOWN, (None, None, None, None, None, "partial_usage")),
+        (raw(0, 0, total=1500), UNKNOWN, (None, None, None, None, None, "partial_usage")),
+        (raw(0, None), UNKNOWN, (0, None, None, None, None, "no_usage")),
+        (raw(None, 0), UNKNOWN, (None, 0, None, None, None, "no_usage")),
+        (raw(total=0), UNKNOWN, NOTHING),
         # Nothing, or zeros for nothing; details without their whole mean nothing.
         (raw(), UNKNOWN, NOTHING),
         (raw(0, 0), UNKNOWN, (0, 0, None, None, None, "no_usage")),
         (raw(0, 0, cached=900), UNKNOWN, (900, 0, 900, None, None, "")),
         (raw(cached=900, write=100, reasoning=200), UNKNOWN, NOTHING),
         # Impossible.
-        (raw(-1, 300, cached=5, total=1500), UNKNOWN, (None, 300, None, None, None, "invalid_usage")),
-        (raw(1200, "many", reasoning=5, total=1500), UNKNOWN, (1200, None, None, None, None, "invalid_usage")),
+        (raw(-1, "many", cached=5, total=float("nan")), UNKNOWN, (None, None, None, None, None, "invalid_usage")),
+        (raw(0, "many"), UNKNOWN, (0, None, None, None, None, "invalid_usage")),
+        (raw(total="many"), UNKNOWN, (None, None, None, None, None, "invalid_usage")),
         (raw(1200, 300, cached=-1, write="x", reasoning=0.5), UNKNOWN, (1200, 300, None, None, None, "")),
     ],
 )
@@ -176,6 +202,10 @@ def test_consistent(given_counts: Raw, reading: Reading, expected: tuple[object,
         (raw(800, 0), (800, 0, None, None, None, "")),
         (raw(800, 5), (800, 5, None, None, None, "")),
         (raw(total=800), (800, 0, None, None, None, "")),
+        (raw(0, 0, total=800), (800, 0, None, None, None, "")),
+        (raw(-1, total=800), (800, 0, None, None, None, "")),
+        (raw(800, -1), (800, 0, None, None, None, "")),
+        (raw(None, 5), (None, 5, None, None, None, "partial_usage")),
         (raw(800, total=900), (800, 0, None, None, None, "")),
         (raw(0), (0, 0, None, None, None, "no_usage")),
         (raw(), (None, 0, None, None, None, "no_usage")),
@@ -199,11 +229,12 @@ def test_consistent_counts_are_consistent(given_counts: Raw, reading: Reading, o
     tokens_in, tokens_out, cached, write, reasoning, problem = consistent(
         given_counts, reading, output_optional=output_optional
     )
-    assert (cached or 0) + (write or 0) <= (tokens_in or 0)
-    assert (reasoning or 0) <= (tokens_out or 0)
-    assert (problem == "") == (tokens_in is not None and tokens_out is not None and tokens_in + tokens_out > 0) or (
-        problem == "invalid_usage"
-    )
+    partial = problem == "partial_usage"
+    assert (cached or 0) + (write or 0) <= (tokens_in or 0) or (partial and tokens_in is None)
+    assert (reasoning or 0) <= (tokens_out or 0) or (partial and tokens_out is None)
+    assert (problem == "") == (tokens_in is not None and tokens_out is not None and tokens_in + tokens_out > 0)
+    assert partial <= (tokens_in is None or tokens_out is None)
+    assert not partial or tokens_in or tokens_out or count(given_counts[-1])
 
 
 plain = st.none() | st.booleans() | st.integers(-2, 50) | st.sampled_from([MAX_TOKENS + 1, 5.0, "7", ""])

@@ -262,9 +262,15 @@ def test_a_framework_gives_way_to_the_provider_behind_it() -> None:
 )
 @pytest.mark.parametrize("side", ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"])
 @pytest.mark.parametrize("scope", [GEN_AI, "strands.telemetry.tracer", ""])
-def test_an_impossible_primary_count_is_invalid(scope: str, side: str, bad: object) -> None:
-    read = inference(CHAT | {side: bad, "gen_ai.usage.total_tokens": 1500}, scope)
-    assert read.problem == "invalid_usage"
+def test_an_impossible_primary_count_is_not_reported(scope: str, side: str, bad: object) -> None:
+    both = CHAT | {side: bad}
+    read = inference(both, scope)
+    assert (read.problem, read.total_tokens) == ("partial_usage", None)
+    assert [read.input_tokens, read.output_tokens].count(None) == 1
+    other = "gen_ai.usage.output_tokens" if "input" in side else "gen_ai.usage.input_tokens"
+    assert inference(both | {other: bad}, scope).problem == "invalid_usage"
+    total = inference(both | {other: bad, "gen_ai.usage.total_tokens": 1500}, scope)
+    assert (total.problem, tokens(total)[:2], total.total_tokens) == ("partial_usage", (None, None), 1500)
     assert not read.usable
 
 
@@ -463,13 +469,14 @@ def test_anything_is_read_without_harm(attributes: dict[str, object], scope: str
     assert read == usage.read(MappingProxyType(attributes), scope)
     for number in tokens(read):
         assert number is None or (type(number) is int and number >= 0)
-    assert read.input_tokens is not None or read.cached_input_tokens is read.cache_write_tokens is None
-    assert read.output_tokens is not None or read.reasoning_tokens is None
+    assert read.input_tokens is not None or read.partial or read.cached_input_tokens is read.cache_write_tokens is None
+    assert read.output_tokens is not None or read.partial or read.reasoning_tokens is None
+    assert (read.total_tokens is not None) == (read.partial and read.input_tokens is read.output_tokens is None)
     if read.input_tokens is not None:
         assert (read.cached_input_tokens or 0) + (read.cache_write_tokens or 0) <= read.input_tokens
     if read.output_tokens is not None:
         assert (read.reasoning_tokens or 0) <= read.output_tokens
-    assert read.problem in {"", "no_usage", "invalid_usage"}
+    assert read.problem in {"", "partial_usage", "no_usage", "invalid_usage"}
     assert read.usable == (read.problem == "")
     assert read.cache_hit == (read.role is Role.CACHED)
     for text in (read.model, read.request_model, read.provider, read.response_id, read.operation):

@@ -58,6 +58,42 @@ def joules() -> list[str]:
     ]
 
 
+def of_a_part() -> list[str]:
+    """Return the statements that widen the energy of a partial usage: `low` of the least, and `most_j` of the most.
+
+    See `estimate/_partial.py`; what is in `low`, `j` and `high` is of the usual.
+    """
+    out_low, out, _, fresh_low, fresh, _, cached_low, cached, _ = map(_coefficient, range(9))
+    is_part = f'{kept("part")} != ""'
+    cache, kept_in, low, context = kept("cache"), kept("kept"), kept("least_j"), kept("ctx")
+    unknown = f'{is_part} and {kept("read")} == nil and {kept("m")}["e"] == false'
+    least_in, most_in = kept("least_in"), kept("most_in")
+    per_token = f"1.0 + {{}} / {number(CONTEXT_TOKENS)}"
+    generates = f'{is_part} and {kept("m")}["e"] == false'
+    return [
+        put(context, "1.0", is_part),
+        put(context, per_token.format(most_in), generates),
+        put(
+            kept("most_j"),
+            f"{fresh} * {context} * ({most_in} - {cache}) + {cached} * {cache} + {out} * {kept('most_out')}",
+            is_part,
+        ),
+        put(context, "1.0", is_part),
+        put(context, per_token.format(least_in), generates),
+        put(low, f"{fresh_low} * {context} * ({least_in} - {cache})", is_part),
+        put(kept_in, "0", unknown),
+        put(kept_in, kept("written"), f"{unknown} and {kept('written')} != nil"),
+        put(kept_in, least_in, f"{unknown} and {kept_in} > {least_in}"),
+        put(
+            low,
+            f"{fresh_low} * {context} * {kept_in} + {cached} * ({least_in} - {kept_in})",
+            f"{unknown} and {cached} < {fresh_low} * {context}",
+        ),
+        put(low, f"{low} + {cached_low} * {cache} + {out_low} * {kept('least_out')}", is_part),
+        put(kept("low"), low, f"{is_part} and {low} < {kept('low')}"),
+    ]
+
+
 def footprint() -> list[str]:
     """Return the statements that work out grams and watt-hours with their bounds, in quadrature in log space."""
     below, above = kept("below"), kept("above")
@@ -68,6 +104,13 @@ def footprint() -> list[str]:
         put(below, f"{below} * {below}"),
         put(above, f"Log({kept('high')} / {kept('j')})"),
         put(above, f"{above} * {above}"),
+        put(kept("w"), "0.0"),
+        put(
+            kept("w"),
+            f"Log({kept('most_j')} / {kept('j')})",
+            f'{kept("part")} != "" and {kept("most_j")} > {kept("j")}',
+        ),
+        put(above, f"{above} + {kept('w')} * {kept('w')}"),
     ]
     for what in ("g", "wh"):
         central = kept("grams" if what == "g" else "wh")
@@ -78,7 +121,7 @@ def footprint() -> list[str]:
             operator = "/" if side == "below" else "*"
             steps.append(put(kept(bound), f"{central} {operator} {kept('x')}"))
             if side == "below":
-                steps.append(put(kept(bound), "0.0", f"{width} >= {number(INFINITE)}"))
+                steps.append(put(kept(bound), "0.0", f"{width} >= {number(INFINITE)} or {kept('low')} <= 0.0"))
     return steps
 
 

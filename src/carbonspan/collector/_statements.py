@@ -19,6 +19,7 @@ from carbonspan.core._outcome import Outcome
 from carbonspan.core.values import J_PER_WH, Level
 from carbonspan.counting._attribution import AGENT, AGENT_SOURCES, FLAG, FLAG_EVENTS, FLAG_KEY, FLAG_VARIANTS
 from carbonspan.energy._tokens import TokenModel
+from carbonspan.estimate._partial import EVIDENCE
 from carbonspan.estimate.footprint import ML_PER_L
 from carbonspan.telemetry._contract import ATTRIBUTES, CACHE_SAVINGS, EMISSIONS, ROLE
 
@@ -122,6 +123,7 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
         put(kept("m"), look_up(models.coefficients(known), attribute(models.ENTRY))),
         f"delete_key(span.attributes, {text(models.ENTRY)})",
         f"delete_key(span.attributes, {text(models.SEARCHED)})",
+        put(f'{kept("m")}["t"][2]', text(EVIDENCE), f'{kept("part")} != ""'),
         put(f'{kept("m")}["e"]', "true", f"{kept('role')} == {text(usage.ENCODING)}"),
         put(kept("p"), look_up(places.figures, kept(locations.KEY))),
         put(
@@ -133,8 +135,9 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
         *_hours(places),
         # What is left as it is stops here: without a model's entry or a place nothing below has a value to work on.
         put(kept("ok"), "false", f"{kept('m')} == nil or {kept('p')} == nil"),
-        _keep(*_KNOWN),
+        _keep(*_KNOWN, *_PARTS),
         *footprints.joules(),
+        *footprints.of_a_part(),
         _keep(*_KNOWN, *_JOULES),
         *footprints.footprint(),
         _keep(*_KNOWN, *_JOULES, *_FOOTPRINT),
@@ -143,9 +146,10 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
     ]
 
 
-_COUNTS = ("in", "out", "read", "written", "think", "cache")
+_COUNTS = ("in", "out", "read", "written", "think", "cache", "part", "total")
+_PARTS = ("least_in", "least_out", "most_in", "most_out")
 _KNOWN = ("m", "p", *_COUNTS, "role", "ok", "bad", "has_counts", "provider", "requested", locations.METHOD)
-_JOULES = ("low", "j", "high", "saved")
+_JOULES = ("low", "j", "high", "saved", "most_j")
 _FOOTPRINT = ("grams", "wh", "g_low", "g_high", "wh_low", "wh_high")
 
 
@@ -191,7 +195,7 @@ def _written(level: Level, counted: str) -> list[str]:
 def _measured(counted: str) -> list[str]:
     """Return the statements that leave, for the metrics, what became of a span and what it amounts to."""
     outcome, role, target = kept("outcome"), kept("role"), attribute(MEASURED)
-    inference = usage.is_inference()
+    inference, part = usage.is_inference(), kept("part")
     cached = f"{role} == {text(usage.CACHED)}"
     figures = {
         "g": kept("grams"),
@@ -223,6 +227,7 @@ def _measured(counted: str) -> list[str]:
         put(outcome, text(Outcome.INVALID_USAGE), f"{inference} and {kept('bad')} == true"),
         put(outcome, text(Outcome.ENRICHED), f"{counted} and {inference}"),
         put(outcome, text(Outcome.UNKNOWN_MODEL), unknown),
+        put(outcome, text(Outcome.PARTIAL_USAGE), f'{counted} and {inference} and {part} != ""'),
         put(outcome, text(Outcome.CONTAINER), f"{attribute(ROLE)} == {text(usage.CONTAINER)}"),
         put(outcome, text(Outcome.CACHED), cached),
         put(outcome, text(Outcome.DUPLICATE), f"{role} == {text(usage.DUPLICATE)}"),
@@ -230,6 +235,9 @@ def _measured(counted: str) -> list[str]:
         put(kept("reasoned"), kept("think"), f"{kept('think')} != nil"),
         put(target, "{" + both + "}", f"{counted} and {inference}"),
         put(target, "{" + few + "}", f"{counted} and {cached}"),
+        # What was estimated is not reported.
+        put(f'{target}["fresh"]', "0", f'{target} != nil and ({part} == "output" or {part} == "total")'),
+        put(f'{target}["out"]', "0", f'{target} != nil and ({part} == "input" or {part} == "total")'),
         put(f'{target}["saved"]', "nil", f"{counted} and {inference} and {kept('read')} == nil"),
         put(f'{target}["model"]', _LABEL, f"{target} != nil and IsString({_LABEL})"),
         put(f'{target}["agent"]', _AGENT, f"{target} != nil and {_HAS_AGENT}"),
@@ -239,7 +247,7 @@ def _measured(counted: str) -> list[str]:
 
 def _value(path: str) -> tuple[str, str]:
     """Return what a row of the attribute table is, and the condition on which it is written."""
-    place, model = f'{kept("p")}["t"]', f'{kept("m")}["t"]'
+    place, model, part = f'{kept("p")}["t"]', f'{kept("m")}["t"]', kept("part")
     hour = 'FormatTime(TruncateTime(span.start_time, Duration("1h")), "%Y-%m-%dT%H:%M:%SZ")'
     values: dict[str, tuple[str, str]] = {
         "emissions_central_g": (kept("grams"), ""),
@@ -265,8 +273,10 @@ def _value(path: str) -> tuple[str, str]:
         "intensity.basis.value": (f"{place}[4]", ""),
         "energy.method": (text(f"{TokenModel.name}/{TokenModel.version}"), ""),
         "site.pue.central": (footprints.figure("pue"), ""),
-        "input_tokens": (kept("in"), ""),
-        "output_tokens": (kept("out"), ""),
+        "input_tokens": (kept("in"), f'({part} == "" or {part} == "input")'),
+        "output_tokens": (kept("out"), f'({part} == "" or {part} == "output")'),
+        "total_tokens": (kept("total"), f'{part} == "total"'),
+        "usage.reported": (part, f'{part} != ""'),
         "cached_input_tokens": (kept("read"), f"{kept('read')} != nil"),
         "reasoning_tokens": (kept("think"), f"{kept('think')} != nil"),
     }

@@ -6,8 +6,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, put, text
+from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, number, put, text
 from carbonspan.collector._usage import ENCODING, VERCEL, has_counts, one_of_each, same
+from carbonspan.estimate._partial import (
+    MOST_INPUT_PER_OUTPUT,
+    MOST_INPUT_TOKENS,
+    MOST_OUTPUT_PER_INPUT,
+    MOST_OUTPUT_TOKENS,
+    OUTPUT_PER_INPUT,
+)
 from carbonspan.usage._counts import DIGITS, MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
 from carbonspan.usage._providers import (
@@ -119,7 +126,7 @@ def normalised() -> list[str]:
     steps = [put(n["bad"], "false")]
     for field in _FIELDS:
         value = n[field]
-        impossible = f"not IsInt({value}) or {value} < 0 or {value} > {MAX_TOKENS}"
+        impossible = f"{value} != nil and (not IsInt({value}) or {value} < 0 or {value} > {MAX_TOKENS})"
         steps.append(put(value, f"Double(Trim({value}))", f"IsString({value}) and {matches(value, _AS_TEXT)}"))
         # Integral doubles are taken: JavaScript has no integers.
         steps.append(
@@ -129,53 +136,139 @@ def normalised() -> list[str]:
                 f"IsDouble({value}) and {value} >= 0.0 and {value} <= {MAX_TOKENS} and Int({value}) == {value}",
             )
         )
-        primary = field in {"in", "out"}
-        steps.append(
-            put(n["bad"] if primary else value, "true" if primary else "nil", f"{value} != nil and ({impossible})")
-        )
-    both = f"{n['in']} != nil and {n['out']} != nil"
-    beyond = kept("beyond")
-    thoughts, tools = (
-        f"({matches(kept('provider'), any_of(sorted(providers)))} or {matches(kept('model'), models)})"
-        for providers, models in ((TOTAL_INCLUDES_THOUGHTS, THOUGHTS_MODELS), (TOTAL_INCLUDES_TOOLS, TOOLS_MODELS))
-    )
-    are_prompts = f"{tools} and (({n['think']} != nil and {n['think']} > 0) or {beyond} > {MAX_THOUGHTS})"
-    steps += [
+        if field in {"in", "out", "total"}:
+            steps.append(put(n["bad"], "true", impossible))
+        steps.append(put(value, "nil", impossible))
+    own, both = kept("own"), f"{n['in']} != nil and {n['out']} != nil"
+    thoughts = f"({matches(kept('provider'), any_of(sorted(TOTAL_INCLUDES_THOUGHTS)))} or "
+    thoughts += f"{matches(kept('model'), THOUGHTS_MODELS)})"
+    return [
+        *steps,
+        put(own, "false"),
+        put(own, "true", f"{n['out']} != nil"),
         put(n["out"], "0", f"{n['out']} == nil and {n['role']} == {text(ENCODING)}"),
         put(
             n["in"],
             f"{n['total']} - {n['out']}",
-            f"{n['in']} == nil and {n['out']} != nil and {n['total']} != nil and {n['total']} >= {n['out']}",
+            f"{n['in']} == nil and {n['out']} != nil and {n['total']} != nil and {n['total']} > {n['out']}",
         ),
         put(
             n["out"],
             f"{n['total']} - {n['in']}",
-            f"{n['out']} == nil and {n['in']} != nil and {n['total']} != nil and {n['total']} >= {n['in']}",
+            f"{n['out']} == nil and {n['in']} != nil and {n['total']} != nil and {n['total']} > {n['in']}",
         ),
         put(n["ok"], "false"),
-        put(n["ok"], "true", f"{n['bad']} == false and {both}"),
+        put(n["ok"], "true", both),
         put(n["cache"], "0"),
-        put(n["cache"], f"{n['cache']} + {n['read']}", f"{n['ok']} == true and {n['read']} != nil"),
-        put(n["cache"], f"{n['cache']} + {n['written']}", f"{n['ok']} == true and {n['written']} != nil"),
+        put(n["cache"], f"{n['cache']} + {n['read']}", f"{n['read']} != nil"),
+        put(n["cache"], f"{n['cache']} + {n['written']}", f"{n['written']} != nil"),
         put(kept("thoughts"), "false"),
         put(kept("thoughts"), "true", f"{n['ok']} == true and {thoughts}"),
         *_left_out(),
         put(n["in"], f"{n['in']} + {kept('more_in')}", f"{n['ok']} == true"),
         put(n["out"], f"{n['out']} + {kept('more_out')}", f"{n['ok']} == true"),
+        *_beyond(),
+        put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
+        *_one_side(),
+    ]
+
+
+def _beyond() -> list[str]:
+    """Return the statements that give the sides what the total holds beyond them: `_beyond` of `usage/_counts.py`."""
+    n = {key: kept(key) for key in ("in", "out", "total", "think", "ok", "role", "thoughts")}
+    beyond, whose = kept("beyond"), kept("whose")
+    tools = f"({matches(kept('provider'), any_of(sorted(TOTAL_INCLUDES_TOOLS)))} or "
+    tools += f"{matches(kept('model'), TOOLS_MODELS)})"
+    encodes = f"{n['role']} == {text(ENCODING)}"
+    are_prompts = f"{tools} and (({n['think']} != nil and {n['think']} > 0) or {beyond} > {MAX_THOUGHTS})"
+    more = f'{whose} == "" and {beyond} > 0'
+    zeros = f"{n['ok']} == true and {n['in']} == 0 and {n['out']} == 0 and not ({encodes})"
+    return [
         put(beyond, "0"),
         put(
             beyond,
             f"{n['total']} - {n['in']} - {n['out']}",
-            f"{n['ok']} == true and {n['total']} != nil and {n['role']} != {text(ENCODING)} and "
-            f"{kept('thoughts')} == true",
+            f"{n['ok']} == true and {n['total']} != nil and not ({zeros})",
         ),
-        put(kept("prompts"), "false"),
-        put(kept("prompts"), "true", f"{beyond} > 0 and {are_prompts}"),
-        put(n["in"], f"{n['in']} + {beyond}", f"{kept('prompts')} == true"),
-        put(n["out"], f"{n['out']} + {beyond}", f"{kept('prompts')} == false and {beyond} > 0"),
-        put(n["ok"], "false", f"{n['ok']} == true and {n['in']} + {n['out']} == 0"),
+        put(whose, '""'),
+        put(whose, '"in"', f"{more} and {n['in']} == 0"),
+        put(whose, '"none"', f"{more} and {encodes}"),
+        put(whose, '"in"', f"{more} and {n['thoughts']} == true and {are_prompts}"),
+        put(whose, '"out"', f"{more} and ({n['thoughts']} == true or {n['out']} == 0)"),
+        put(n["in"], f"{n['in']} + {beyond}", f'{whose} == "in"'),
+        put(n["out"], f"{n['out']} + {beyond}", f'{whose} == "out"'),
+        # Zeros that are no counts: the total says so.
+        put(whose, '"zeros"', f"{zeros} and {n['total']} != nil and {n['total']} > 0"),
+        *(put(n[side], "nil", f'{whose} == "zeros"') for side in ("in", "out")),
+        put(n["ok"], "false", f'{whose} == "zeros"'),
     ]
-    return steps
+
+
+def _one_side() -> list[str]:
+    """Return the statements that fill up a partial usage: `estimate/_partial.py`.
+
+    `part` is what is reported, `""` where the usage is whole or nothing. The usual counts go to `in` and `out`, and the
+    least and the most to names of their own.
+    """
+    n = {key: kept(key) for key in ("in", "out", "total", "cache", "think", "ok", "ic", "ir", "role", "part")}
+    thought, usual, most = kept("thought"), kept("usual"), kept("most")
+    least_in, least_out, most_in, most_out = map(kept, ("least_in", "least_out", "most_in", "most_out"))
+    of_input, of_output, of_total = (f'{n["part"]} == "{part}"' for part in ("input", "output", "total"))
+    nothing = f"{n['ok']} == false"
+    missing_out = f"({of_input} or {of_total})"
+    share, most_share = (number(ratio / (1.0 + ratio)) for ratio in (OUTPUT_PER_INPUT, MOST_OUTPUT_PER_INPUT))
+    added_in = f'{n["ic"]} == "no" or {n["cache"]} > {n["in"]}'
+    added_out = f'{n["ir"]} == "no" or {thought} > {n["out"]}'
+    steps = [
+        put(thought, "0"),
+        put(thought, n["think"], f"{n['think']} != nil"),
+        put(
+            n["in"],
+            f"{n['in']} + {n['cache']}",
+            f"{nothing} and {n['in']} != nil and {n['out']} == nil and ({added_in})",
+        ),
+        put(
+            n["out"],
+            f"{n['out']} + {thought}",
+            f"{nothing} and {n['out']} != nil and {n['in']} == nil and ({added_out})",
+        ),
+        put(n["part"], '""'),
+        put(n["part"], '"input"', f"{nothing} and {n['in']} != nil and {n['in']} > 0 and {n['out']} == nil"),
+        put(
+            n["part"],
+            '"output"',
+            f"{nothing} and {n['in']} == nil and {n['out']} != nil and {n['out']} > 0 and "
+            f"{n['role']} != {text(ENCODING)}",
+        ),
+        put(
+            n["part"],
+            '"total"',
+            f"{nothing} and {n['in']} == nil and {n['out']} == nil and {n['total']} != nil and {n['total']} > 0",
+        ),
+        # At most and usually: the tokens of the side that is missing, of a total those of the output.
+        put(usual, f"Int({n['in']} * {number(OUTPUT_PER_INPUT)} + 0.5)", of_input),
+        put(most, f"Int({n['in']} * {number(MOST_OUTPUT_PER_INPUT)} + 0.5)", of_input),
+        put(usual, f"Int({n['out']} / {number(OUTPUT_PER_INPUT)} + 0.5)", of_output),
+        put(most, f"{n['out']} * {MOST_INPUT_PER_OUTPUT}", of_output),
+        put(kept("whole"), n["total"], of_total),
+        put(kept("whole"), f"{n['cache']} + {thought}", f"{of_total} and {n['cache']} + {thought} > {n['total']}"),
+        put(usual, f"Int({kept('whole')} * {share} + 0.5)", of_total),
+        put(most, f"Int({kept('whole')} * {most_share} + 0.5)", of_total),
+        put(most, str(MOST_OUTPUT_TOKENS), f"{missing_out} and {most} < {MOST_OUTPUT_TOKENS}"),
+        put(most, str(MOST_INPUT_TOKENS), f"{of_output} and {most} < {MOST_INPUT_TOKENS}"),
+    ]
+    for target, value in ((least_out, thought), (most_out, f"{thought} + {most}"), (n["out"], f"{thought} + {usual}")):
+        steps.append(put(target, value, missing_out))
+        enough = f"{kept('whole')} - {n['cache']}"
+        steps.append(put(target, enough, f"{of_total} and {target} > {enough}"))
+    for of_side, other in ((least_in, least_out), (most_in, most_out), (n["in"], n["out"])):
+        steps.append(put(of_side, f"{kept('whole')} - {other}", of_total))
+    steps += [put(target, n["in"], of_input) for target in (least_in, most_in)]
+    steps += [put(target, n["out"], of_output) for target in (least_out, most_out)]
+    for target, value in ((least_in, n["cache"]), (most_in, most), (n["in"], usual)):
+        steps.append(put(target, value, of_output))
+        steps.append(put(target, n["cache"], f"{of_output} and {target} < {n['cache']}"))
+    return [*steps, put(n["ok"], "true", f'{n["part"]} != ""')]
 
 
 def _left_out() -> list[str]:
@@ -194,6 +287,8 @@ def _left_out() -> list[str]:
         for part, source in zip((*parts[1:], kept("thought")), map(kept, ("read", "written", "think")), strict=True)
     ]
     thought = kept("thought")
+    # An output that was taken from the total holds the reasoning, if it is large enough.
+    steps.append(put(thought, "0", f"{n['ok']} == true and {kept('own')} == false and {thought} <= {n['out']}"))
     usual = f"{n['total']} == nil or {n['cache']} + {thought} == 0 or {beside} == {more_in} + {more_out}"
     steps += [
         put(without_cache, "false"),

@@ -22,6 +22,7 @@ class Outcome:
 
     ENRICHED: Final = "enriched"
     UNKNOWN_MODEL: Final = "unknown_model"  # enriched, with a class default in place of the model
+    PARTIAL_USAGE: Final = "partial_usage"  # enriched, from one side of the counts or their total only
     NO_USAGE: Final = "no_usage"  # an LLM call that does not say what it consumed
     INVALID_USAGE: Final = "invalid_usage"  # ... or says something impossible
     CONTAINER: Final = "container"  # repeats or will repeat what its children say: not counted

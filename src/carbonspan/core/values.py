@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from carbonspan.core._outcome import Outcome
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -144,12 +146,25 @@ class Usage(NamedTuple):
     reasoning_tokens: int | None = None
     response_id: str = ""
     cache_hit: bool = False  # answered from a response cache: no inference took place
-    problem: str = ""  # why the token counts cannot be used ("" when they can): no_usage, invalid_usage
+    problem: str = ""  # what is wrong with the counts: "" (nothing), partial_usage, no_usage, invalid_usage
+    total_tokens: int | None = None  # where only the total is reported: input and output together
 
     @property
     def usable(self) -> bool:
         """Whether energy can be estimated: both totals are known."""
         return self.input_tokens is not None and self.output_tokens is not None and not self.problem
+
+    @property
+    def partial(self) -> bool:
+        """Whether energy can be estimated in part: one total is known, or their sum."""
+        return self.problem == Outcome.PARTIAL_USAGE
+
+    @property
+    def reported(self) -> str | None:
+        """What of a partial usage is known: input, output or total; `None` where the usage is not partial."""
+        if not self.partial:
+            return None
+        return "input" if self.input_tokens is not None else "output" if self.output_tokens is not None else "total"
 
 
 Counts: TypeAlias = "tuple[int | None, int | None, int | None, int | None, int | None, str]"
@@ -170,7 +185,7 @@ class Energy(NamedTuple):
     model_id: str  # the registry entry that was used
     model_known: bool  # False where a class default stood in for an unknown model
     tier: str  # nano, small, medium, large, frontier, ultra, reasoning, embedding
-    evidence: str  # A measured by the user, B measured open weights, C law or sibling, D size prior, E class
+    evidence: str  # A measured by the user, B measured open weights, C law or sibling, D size prior, E class; F usage
     method: str  # name and version of the energy model
 
 

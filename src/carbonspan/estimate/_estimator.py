@@ -15,6 +15,7 @@ from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core._outcome import ENCODING, Outcome, Role
 from carbonspan.core.values import ZERO
 from carbonspan.energy._tokens import TokenModel
+from carbonspan.estimate import _partial as partial
 from carbonspan.estimate._plan import Plan, Plans
 from carbonspan.estimate.footprint import rates
 from carbonspan.usage import OUTPUT_OPTIONAL, layout_of, read
@@ -101,7 +102,7 @@ class Estimator:
         usage = read(attributes, scope)
         if usage is None:
             return None
-        if usage.role is not Role.INFERENCE or usage.problem:
+        if usage.role is not Role.INFERENCE or not (usage.usable or usage.partial):
             return Estimate(usage.problem if usage.role is Role.INFERENCE else usage.role.value, usage)
         if self._counted_elsewhere and sites.calls(attributes, usage.provider, self._counted_elsewhere):
             return Estimate(Outcome.DUPLICATE, usage._replace(role=Role.DUPLICATE))
@@ -151,22 +152,23 @@ class Estimator:
             layout: Where spans that are like this one hold their counts.
             watched: Whether its span has an attribute that others look at.
         """
-        if not usage.usable:
+        if not (usage.usable or usage.partial):
             return None
         version = self._resolver.version
         conditions, hour = self.conditions(place, start_ns, end_ns)
         if conditions is None:
             return None
         joules: Joules | None = None
-        if self._by_token is not None:
+        if self._by_token is not None and not usage.partial:
             coefficients = self._by_token.coefficients(usage)
             texts = coefficients.texts
         else:
-            coefficients, energy = None, self._energy_model.estimate(usage)
+            model = self._energy_model
+            coefficients, energy = None, partial.energy(usage, model) if usage.partial else model.estimate(usage)
             texts = energy._replace(it_j=ZERO, cache_savings_it_j=0.0)
             joules = (*energy.it_j, energy.cache_savings_it_j)
         plan = self._plan(usage, texts, coefficients, conditions, hour, version, scope, layout, watched)
-        return plan.figures(
+        figures = plan.figures(
             usage.response_id,
             start_ns,
             end_ns,
@@ -177,6 +179,7 @@ class Estimator:
             usage.reasoning_tokens,
             joules,
         )
+        return partial.as_reported(figures, usage) if usage.partial else figures
 
     def conditions(self, place: Place, start_ns: int, end_ns: int) -> tuple[Conditions | None, int | None]:
         """Return site, intensity and rates at a place over a time, and its hour if it is one.
@@ -218,7 +221,7 @@ class Estimator:
     ) -> Plan:
         """Return the plan of a usage: one object for all that are alike, over one hour."""
         reading = None if layout is None else layout.source.reading(usage.provider, usage.model)
-        key = (*usage[:6], *energy[2:], scope, reading, watched, id(conditions))
+        key = (*usage[:6], usage.problem, *energy[2:], scope, reading, watched, id(conditions))
         plan = self._plans.get(key) if hour is not None else None
         if plan is None or plan.rates is not conditions.rates:
             plan = Plan(
@@ -226,7 +229,7 @@ class Estimator:
                 energy,
                 *conditions,
                 scope=scope,
-                outcome=Outcome.ENRICHED if energy.model_known else Outcome.UNKNOWN_MODEL,
+                outcome=usage.problem or (Outcome.ENRICHED if energy.model_known else Outcome.UNKNOWN_MODEL),
                 hour=hour,
                 version=version,
                 encodes=usage.operation in ENCODING,
@@ -249,4 +252,5 @@ _NO_COUNTS: dict[str, Any] = {
     "cache_write_tokens": None,
     "reasoning_tokens": None,
     "response_id": "",
+    "total_tokens": None,
 }

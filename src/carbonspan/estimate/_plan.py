@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from carbonspan.usage import Layout
 
 
-NO_CACHED, NO_REASONING = 1, 2
+NO_CACHED, NO_REASONING, NO_INPUT, NO_OUTPUT = 1, 2, 8, 16  # 4 is a task's: see the writer
 
 
 class Figures(NamedTuple):
@@ -61,8 +61,10 @@ class Figures(NamedTuple):
     embodied_central_g: float
     water_central_ml: float
     cache_savings_g: float | None
+    total_tokens: int | None
+    """Where neither side was reported, only their sum."""
     unknown: int
-    """What was not reported: `NO_CACHED`, `NO_REASONING`, both or (0) neither."""
+    """What was not reported: the sum of those of `NO_CACHED`, `NO_REASONING`, `NO_INPUT` and `NO_OUTPUT` that hold."""
 
     @property
     def usage(self) -> Usage:
@@ -74,6 +76,7 @@ class Figures(NamedTuple):
             cache_write_tokens=self.cache_write_tokens,
             reasoning_tokens=self.reasoning_tokens,
             response_id=self.response_id,
+            total_tokens=self.total_tokens,
         )
 
     def footprint(self) -> Footprint:
@@ -275,6 +278,7 @@ class Plan:
                 embodied * central_j,
                 water * central_j,
                 None if cached is None else saved_j * per_g,
+                None,
                 (NO_CACHED if cached is None else 0) + (NO_REASONING if reasoning is None else 0),
             ),
         )
@@ -339,6 +343,7 @@ class Plans:
             and (not n_total or not (cached or reasoning) or get(n_total) == tokens_in + tokens_out)
             and 0 < tokens_in <= MAX_TOKENS
             and 0 <= tokens_out <= MAX_TOKENS
+            and (tokens_out or not n_total)
         ):
             pass  # whole numbers that stand for themselves: nearly every span
         else:

@@ -224,13 +224,13 @@ class Handler:
         scope, start_ns, end_ns, resource, context, events, parent = known
         is_root = parent is None or parent.is_remote
         figures = None
-        if usage.role is not _COUNTED and usage.usable:
+        if usage.role is not _COUNTED and (usage.usable or usage.partial):
             place = self._estimator.place(attributes, usage, resource)
             figures = self._estimator.figures(usage, place, start_ns, end_ns, scope=scope)
         labels: tuple[object, ...] = ()
         if usage.role is Role.CONTAINER:
             outcome, new, labels = self._container(span, attributes, events, figures, start_ns)
-            figures = figures if outcome is Outcome.CONTAINER_USAGE else None
+            figures = figures if outcome is not Outcome.CONTAINER else None
         elif usage.role is _COUNTED:
             # It does not say what it consumed; what ended below it may.
             new = self._task(spans.node(span))
@@ -260,7 +260,8 @@ class Handler:
         if self._says_more:
             new.update(attribution.attributes())
             self.counter.flagged(above, attribution.flags)
-        return Outcome.CONTAINER_USAGE, self._writer.of(figures) | new | self._task(node), labels
+        outcome = Outcome.PARTIAL_USAGE if figures.plan.usage.partial else Outcome.CONTAINER_USAGE
+        return outcome, self._writer.of(figures) | new | self._task(node), labels
 
     def _whose(
         self,

@@ -23,6 +23,12 @@ ROLE = "carbon.role"
 EMISSIONS = "carbon.emissions.grams"
 
 
+REPORTED = "carbon.usage.reported"
+TOTAL_TOKENS = "carbon.usage.total_tokens"
+OF_PARTIAL_USAGE = frozenset({REPORTED, TOTAL_TOKENS})
+"""Attributes that only an inference with a partial usage has."""
+
+
 def marked(attributes: Mapping[str, Any]) -> bool:
     """Return whether a span says by its attributes that it was handled."""
     return EMISSIONS in attributes or ROLE in attributes
@@ -64,11 +70,24 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute("carbon.emissions.low_grams", "g", _STD, "emissions_low_g", "lower bound of the emissions"),
     Attribute("carbon.emissions.high_grams", "g", _STD, "emissions_high_g", "upper bound of the emissions"),
-    Attribute("carbon.model.evidence", "", _STD, "energy.evidence", "grade A (measured) to E (class default)"),
+    Attribute(
+        "carbon.model.evidence",
+        "",
+        _STD,
+        "energy.evidence",
+        "grade A (measured) to E (class default), F (partial usage)",
+    ),
     Attribute("carbon.model.id", "", _STD, "energy.model_id", "the coefficient entry that was used"),
     Attribute("carbon.model.tier", "", _STD, "energy.tier", "nano, small, medium, large, frontier, ultra, ... by size"),
     Attribute("carbon.region.name", "", _STD, "site.place.region", "where the inference ran, as far as known"),
     Attribute("carbon.region.method", "", _STD, "site.place.method", "how the region was known"),
+    Attribute(
+        REPORTED,
+        "",
+        _STD,
+        "usage.reported",
+        "input, output or total: all that the span reports of its tokens, the rest being estimated; absent otherwise",
+    ),
     Attribute("carbon.emissions.operational_grams", "g", _STD, "operational_central_g", "CO2e of the electricity"),
     Attribute("carbon.emissions.embodied_grams", "g", _STD, "embodied_central_g", "share of making the hardware"),
     Attribute(
@@ -91,8 +110,20 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("carbon.method.boundary", "", _FULL, "", "what the value contains", BOUNDARY),
     Attribute("carbon.method.nature", "", _FULL, "", "what the value is: an estimate", NATURE),
     Attribute("carbon.site.pue", "1", _FULL, "site.pue.central", "facility energy per IT energy"),
-    Attribute("carbon.usage.input_tokens", "{token}", _FULL, "input_tokens", "all input, cached included"),
-    Attribute("carbon.usage.output_tokens", "{token}", _FULL, "output_tokens", "all output, reasoning included"),
+    Attribute(
+        "carbon.usage.input_tokens",
+        "{token}",
+        _FULL,
+        "input_tokens",
+        "all input, cached included; absent where not reported",
+    ),
+    Attribute(
+        "carbon.usage.output_tokens",
+        "{token}",
+        _FULL,
+        "output_tokens",
+        "all output, reasoning included; absent where not reported",
+    ),
     Attribute(
         "carbon.usage.cached_input_tokens",
         "{token}",
@@ -107,6 +138,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "reasoning_tokens",
         "part of the output; absent where not reported",
     ),
+    Attribute(TOTAL_TOKENS, "{token}", _FULL, "total_tokens", "input and output together, where only that is reported"),
 )
 
 CACHE_SAVINGS = "carbon.emissions.cache_savings_grams"
@@ -177,7 +209,7 @@ TOKENS = Metric(
     "carbon.request.tokens",
     COUNTER,
     "{token}",
-    "tokens by type: fresh_input, cached_input, output without reasoning, reasoning; together all that were counted",
+    "tokens by type: fresh_input, cached_input, output without reasoning, reasoning; together all that spans report",
     label="carbon.token.type",
 )
 COST = Metric("carbon.request.cost", COUNTER, "USD", "cost: the span's own figure, else list price (extra `cost`)")
@@ -190,7 +222,7 @@ LABELS: tuple[tuple[str, str], ...] = (
     ("gen_ai.provider.name", "who answers"),
     ("gen_ai.request.model", "the model that was asked for, the answering one where only that is known"),
     ("carbon.model.tier", "nano, small, medium, large, frontier, ultra, reasoning or embedding"),
-    ("carbon.model.evidence", "grade A to E of the model's energy figure"),
+    ("carbon.model.evidence", "grade A to E of the model's energy figure, F where the usage is partial"),
     ("carbon.region.name", "where it ran, as far as known"),
     ("carbon.intensity.basis", "life-cycle, direct or marginal: two are never in one value"),
 )

@@ -154,7 +154,7 @@ def _complete(has_input: bool, has_output: bool, figures: Figures | None) -> boo
         return True
     if figures is None:
         return False
-    return (has_input and not figures.output_tokens) or (has_output and not figures.input_tokens)
+    return (has_input and figures.output_tokens == 0) or (has_output and figures.input_tokens == 0)
 
 
 # OpenTelemetry's provider names to those of genai-prices 0.2; others are the same in both, or told by the model.
@@ -193,7 +193,8 @@ class _Rates(NamedTuple):
     lasting: bool  # one price at all times
 
     def usd(self, figures: Figures) -> float:
-        total = figures.input_tokens or 0
+        """Return the list price of what is reported: the whole, or (one side, or only the total) no more than it."""
+        total = figures.input_tokens or figures.total_tokens or 0
         cached, written = figures.cached_input_tokens or 0, figures.cache_write_tokens or 0
         fresh = max(0, total - cached - written)
         return (

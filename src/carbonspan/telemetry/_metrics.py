@@ -82,11 +82,12 @@ class _Sums:
             self.cost_usd = (self.cost_usd or 0.0) + cost_usd
         self.low_g += figures.emissions_low_g
         self.high_g += figures.emissions_high_g
+        tokens_in, tokens_out = figures.input_tokens, figures.output_tokens
         cached, reasoning = figures.cached_input_tokens or 0, figures.reasoning_tokens or 0
         tokens = self.tokens
-        tokens[0] += (figures.input_tokens or 0) - cached
+        tokens[0] += 0 if tokens_in is None else tokens_in - cached
         tokens[1] += cached
-        tokens[2] += (figures.output_tokens or 0) - reasoning
+        tokens[2] += 0 if tokens_out is None else tokens_out - reasoning
         tokens[3] += reasoning
 
     def save(self, emissions_g: float) -> None:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from carbonspan.core._outcome import Role
 from carbonspan.core.values import Level
-from carbonspan.estimate._plan import NO_CACHED, NO_REASONING, Figures
+from carbonspan.estimate._plan import NO_CACHED, NO_INPUT, NO_OUTPUT, NO_REASONING, Figures
 from carbonspan.telemetry._contract import (
     ATTRIBUTES,
     CACHE_SAVINGS,
+    REPORTED,
     ROLE,
     TASK_EMISSIONS,
     TASK_ENERGY,
     TASK_INFERENCES,
+    TOTAL_TOKENS,
 )
 
 if TYPE_CHECKING:
@@ -32,8 +34,12 @@ TASK_TEMPLATE = 4
 _FIRST = Figures._fields.index("input_tokens")  # before it: what no attribute is made of
 
 # What a span may not report: then it is unknown, and not written.
-_CACHED = (CACHE_SAVINGS, "carbon.usage.cached_input_tokens")
-_REASONING = ("carbon.usage.reasoning_tokens",)
+_UNKNOWN = {
+    NO_CACHED: (CACHE_SAVINGS, "carbon.usage.cached_input_tokens"),
+    NO_REASONING: ("carbon.usage.reasoning_tokens",),
+    NO_INPUT: ("carbon.usage.input_tokens",),
+    NO_OUTPUT: ("carbon.usage.output_tokens",),
+}
 
 
 Template = Callable[[Figures], "dict[str, Any]"]
@@ -63,7 +69,11 @@ class Writer:
         key = unknown + TASK_TEMPLATE if is_task else unknown
         found: Template | None = plan.templates.get(key)
         if found is None:
-            missing = (_CACHED if unknown & NO_CACHED else ()) + (_REASONING if unknown & NO_REASONING else ())
+            missing = {name for bit, names in _UNKNOWN.items() if unknown & bit for name in names}
+            if not unknown & (NO_INPUT | NO_OUTPUT):
+                missing.add(REPORTED)
+            if figures.total_tokens is None:
+                missing.add(TOTAL_TOKENS)
             rows = [a for a in self._rows if a.name not in missing]
             values = {a.name: a.fixed or _value(a, figures) for a in rows}
             own = {a.name: a.path for a in rows if a.path in Figures._fields}
@@ -94,7 +104,8 @@ def _filling(own: tuple[tuple[str, str], ...]) -> Callable[[dict[str, Value]], T
 
 
 def _value(attribute: Attribute, figures: Figures) -> Value:
-    value: Value = attrgetter(attribute.path)(figures if attribute.path in Figures._fields else figures.plan)
+    holder = figures if hasattr(figures, attribute.path.partition(".")[0]) else figures.plan
+    value: Value = attrgetter(attribute.path)(holder)
     return value
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from carbonspan.core._outcome import Outcome
 from carbonspan.usage._providers import MAX_THOUGHTS
 
 if TYPE_CHECKING:
@@ -26,11 +27,8 @@ DIGITS = r"[0-9]{1,9}(?:\.0+)?"
 _DIGITS = re.compile(DIGITS)
 _MAX_TEXT = 32
 
-NO_USAGE = "no_usage"
-"""Problem: the span does not say how many tokens were used."""
-
-INVALID_USAGE = "invalid_usage"
-"""Problem: the span has a count that cannot be one."""
+PARTIAL_USAGE, NO_USAGE, INVALID_USAGE = Outcome.PARTIAL_USAGE, Outcome.NO_USAGE, Outcome.INVALID_USAGE
+"""Problems: the span reports one side or the total only; no tokens at all; nothing but what cannot be a count."""
 
 
 def count(value: object) -> int | None:
@@ -70,8 +68,9 @@ class Reading(NamedTuple):
 def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Counts:  # noqa: FBT001, FBT002 - as above
     """Return the counts that a raw set amounts to.
 
-    A primary count that is present but impossible makes the whole set `invalid_usage`; an impossible detail is only
-    unknown. Two zeros are `no_usage`: instrumentations write them where they do not know.
+    A count that is present but impossible is not reported, and a set of nothing else is `invalid_usage`.
+    Instrumentations write zeros where they do not know: two are `no_usage`, and one gives way to the total. One side,
+    or only the total, is `partial_usage`, with the other side None.
 
     Args:
         raw: The set as the span has it.
@@ -95,7 +94,11 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
             and cached + write <= raw_in <= MAX_TOKENS
             and 0 <= reasoning <= raw_out <= MAX_TOKENS
             and raw_in + raw_out
-            and (not (cached or write or reasoning) or raw_total is None or raw_total == raw_in + raw_out)
+            and (
+                raw_total is None
+                or raw_total == raw_in + raw_out
+                or (raw_in and raw_out and not (cached or write or reasoning))
+            )
         ):
             # Whole, within limits, and read as they stand: nearly every span. The long way comes to the same, slower.
             return raw_in, raw_out, raw_cached, raw_write, raw_reasoning, ""
@@ -104,48 +107,67 @@ def consistent(raw: Raw, reading: Reading, output_optional: bool = False) -> Cou
 
 def _consistent(raw: Raw, reading: Reading, *, output_optional: bool) -> Counts:
     raw_in, raw_out, raw_cached, raw_write, raw_reasoning, raw_total = raw
-    tokens_in, tokens_out = count(raw_in), count(raw_out)
-    total = None if raw_total is None else count(raw_total)
-    cached = write = reasoning = None
-    invalid = (tokens_in is None and raw_in is not None) or (tokens_out is None and raw_out is not None)
-    if not invalid and (tokens_in is None or tokens_out is None):
-        tokens_in, tokens_out = _completed(tokens_in, tokens_out, total, output_optional=output_optional)
-    if tokens_in is not None:
-        cached = None if raw_cached is None else count(raw_cached)
-        write = None if raw_write is None else count(raw_write)
-    if tokens_out is not None:
-        reasoning = None if raw_reasoning is None else count(raw_reasoning)
-    more_in, more_out = _left_out(tokens_in, tokens_out, (cached or 0, write or 0, reasoning or 0), total, reading)
-    if tokens_in is not None:
-        tokens_in += more_in
-    if tokens_out is not None:
-        tokens_out += more_out
-        beyond = total - tokens_in - tokens_out if total and tokens_in is not None else 0
-        if beyond > 0 and tokens_in is not None and reading.total_includes_thoughts and not output_optional:
-            # Prompts of tools where the thoughts are accounted for, or where it is more than any by default.
-            if reading.total_includes_tools and (reasoning or beyond > MAX_THOUGHTS):
-                tokens_in += beyond
-            else:
-                tokens_out += beyond
-    if invalid:
-        problem = INVALID_USAGE
-    else:
-        problem = "" if tokens_in is not None and tokens_out is not None and tokens_in + tokens_out else NO_USAGE
+    own_out, total = count(raw_out), count(raw_total)
+    tokens_in, tokens_out = _completed(count(raw_in), own_out, total, output_optional=output_optional)
+    cached, write, reasoning = count(raw_cached), count(raw_write), count(raw_reasoning)
+    # An output that was taken from the total holds the reasoning, if it is large enough.
+    is_inside = own_out is None and tokens_out is not None and (reasoning or 0) <= tokens_out
+    details = (cached or 0, write or 0, 0 if is_inside else reasoning or 0)
+    more_in, more_out = _left_out(tokens_in, tokens_out, details, total, reading)
+    tokens_in = None if tokens_in is None else tokens_in + more_in
+    tokens_out = None if tokens_out is None else tokens_out + more_out
+    if total and tokens_in is not None and tokens_out is not None:
+        tokens_in, tokens_out = _beyond(
+            tokens_in, tokens_out, total, reading, reasons=bool(reasoning), output_optional=output_optional
+        )
+    if tokens_in == tokens_out == 0 and total:
+        tokens_in = tokens_out = None  # zeros that are no counts: the total says so
+    problem = ""
+    if not tokens_in and not tokens_out and (tokens_in is not None or tokens_out is not None or not total):
+        wrong = any(value is not None and count(value) is None for value in (raw_in, raw_out, raw_total))
+        problem = INVALID_USAGE if wrong else NO_USAGE
+    elif tokens_in is None or tokens_out is None:
+        problem = PARTIAL_USAGE
+    if problem != PARTIAL_USAGE:  # details of nothing
+        cached, write = (None, None) if tokens_in is None else (cached, write)
+        reasoning = None if tokens_out is None else reasoning
     return tokens_in, tokens_out, cached, write, reasoning, problem
 
 
 def _completed(
     tokens_in: int | None, tokens_out: int | None, total: int | None, *, output_optional: bool
 ) -> tuple[int | None, int | None]:
-    """Return both sides, a missing one taken from the total; an embedding's missing output is zero."""
+    """Return both sides, a missing one taken from the total; an embedding's missing output is zero.
+
+    A total that is no more than the other side shows nothing of the missing one.
+    """
     if output_optional and tokens_out is None:
         tokens_out = 0
     if total is not None:
-        if tokens_in is None and tokens_out is not None and total >= tokens_out:
+        if tokens_in is None and tokens_out is not None and total > tokens_out:
             tokens_in = total - tokens_out
-        elif tokens_out is None and tokens_in is not None and total >= tokens_in:
+        elif tokens_out is None and tokens_in is not None and total > tokens_in:
             tokens_out = total - tokens_in
     return tokens_in, tokens_out
+
+
+def _beyond(
+    tokens_in: int, tokens_out: int, total: int, reading: Reading, *, reasons: bool, output_optional: bool
+) -> tuple[int, int]:
+    """Return both sides with what the total holds beyond them: of a side that is zero, of thoughts, of prompts."""
+    beyond = total - tokens_in - tokens_out
+    if beyond <= 0 or (tokens_in == tokens_out == 0 and not output_optional):
+        return tokens_in, tokens_out
+    if tokens_in == 0:
+        return beyond, tokens_out
+    if output_optional:
+        return tokens_in, tokens_out
+    if reading.total_includes_thoughts:
+        # Prompts of tools where the thoughts are accounted for, or where it is more than any by default.
+        if reading.total_includes_tools and (reasons or beyond > MAX_THOUGHTS):
+            return tokens_in + beyond, tokens_out
+        return tokens_in, tokens_out + beyond
+    return (tokens_in, beyond) if tokens_out == 0 else (tokens_in, tokens_out)
 
 
 def _left_out(

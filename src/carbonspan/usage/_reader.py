@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from carbonspan.core._outcome import Role
+from carbonspan.core._outcome import ENCODING, Outcome, Role
 from carbonspan.core._text import clean
 from carbonspan.core.values import Usage
 from carbonspan.usage import _embedded as embedded, _providers as providers
@@ -16,6 +16,7 @@ from carbonspan.usage._dialects import MARKERS, choose, unknown_operation
 from carbonspan.usage._no_calls import is_no_call
 
 if TYPE_CHECKING:
+    from carbonspan.core.values import Counts
     from carbonspan.usage._counts import Raw
     from carbonspan.usage._dialects import Dialect, Names, Operation, Source, TokenSet
 
@@ -62,6 +63,7 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
     operation = _operation(get, dialect, known=found is not None or model != "")
     if found is None and (operation.auxiliary or not operation.name):
         return None  # a tool, say; or a mark of a provider with no operation, model or count beside it
+    tokens_total: int | None = None
     if found is None:
         if operation.role is Role.INFERENCE and is_no_call(attributes, scope, dialect, operation, provider, model):
             return None
@@ -69,9 +71,16 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
     else:
         raw, source = found
         counts = consistent(raw, source.reading(provider, model), operation.output_optional)
-        if counts[-1]:  # what is wrong with one set does not hide another
-            others = (consistent(raw, one.reading(provider, model), operation.output_optional) for raw, one in sets)
-            counts = next((other for other in others if not other[-1]), counts)
+        if counts[-1]:  # what is wrong with one set does not hide another, and a part does not hide the whole
+            others = [
+                (consistent(other, one.reading(provider, model), operation.output_optional), count(other[-1]))
+                for other, one in sets
+            ]
+            counts, tokens_total = max(((counts, count(raw[-1])), *others), key=_completeness)
+            if counts[0] is None and operation.name in ENCODING:
+                counts = NOTHING  # what it consumes is its input
+            if counts[-1] != Outcome.PARTIAL_USAGE or counts[0] is not None or counts[1] is not None:
+                tokens_total = None
     role, cache_hit = operation.role, False
     if dialect.container_if and _first(get, dialect.container_if) is not None:
         role = Role.CONTAINER
@@ -93,7 +102,16 @@ def _read(attributes: dict[str, Any], dialect: Dialect, scope: str) -> Usage | N
         _text(get, dialect.response_id),
         cache_hit,
         problem,
+        tokens_total,
     )
+
+
+def _completeness(found: tuple[Counts, int | None]) -> int:
+    """Return how much counts say: more for the whole than for one side, and for that than for only the total."""
+    tokens_in, tokens_out, *_, problem = found[0]
+    if problem == Outcome.PARTIAL_USAGE:
+        return 1 if tokens_in is tokens_out is None else 2
+    return 0 if problem else 3
 
 
 def _first(get: Get, names: Names) -> object:

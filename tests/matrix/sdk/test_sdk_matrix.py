@@ -36,7 +36,7 @@ from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
 from carbonspan.core.values import Level
 from carbonspan.otel._writeback import Path, path
 from carbonspan.otel.exporter import CarbonOTLPSpanExporter
-from carbonspan.telemetry._contract import ATTRIBUTES, METRICS, TASK
+from carbonspan.telemetry._contract import ATTRIBUTES, METRICS, OF_PARTIAL_USAGE, TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +52,11 @@ CHAT: dict[str, Any] = {
     "gen_ai.usage.output_tokens": 300,
 }
 STANDARD = {
-    *(a.name for a in ATTRIBUTES if a.level is not Level.FULL and a.name != "carbon.emissions.cache_savings_grams"),
+    *(
+        a.name
+        for a in ATTRIBUTES
+        if a.level is not Level.FULL and a.name not in {"carbon.emissions.cache_savings_grams", *OF_PARTIAL_USAGE}
+    ),
     *TASK,  # each of these spans is a local root
 }
 LINKED = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1))
