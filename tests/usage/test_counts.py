@@ -113,7 +113,9 @@ def raw(
         (raw(200, 100, cached=1000, reasoning=200, total=1500), INCLUDES, (1200, 300, 1000, None, 200, "")),
         (raw(2000, 300, cached=1000, reasoning=200, total=3500), INCLUDES, (3000, 500, 1000, None, 200, "")),
         (raw(2000, 300, cached=1000, reasoning=200, total=3300), INCLUDES, (3000, 300, 1000, None, 200, "")),
-        (raw(2000, 300, cached=1000, reasoning=200, total=2500), EXCLUDES, (3000, 500, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=2500), EXCLUDES, (2000, 500, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=3300), EXCLUDES, (3000, 300, 1000, None, 200, "")),
+        (raw(2000, 300, cached=1000, reasoning=200, total=2300), EXCLUDES, (3000, 500, 1000, None, 200, "")),
         # Beside Google's sides are its thoughts, however many were cached.
         (raw(1200, 100, cached=200, total=1500), GOOGLE, (1200, 300, 200, None, None, "")),
         # Its total holds them once: an output that makes it up with the input has them inside.
@@ -235,6 +237,38 @@ def test_consistent_counts_are_consistent(given_counts: Raw, reading: Reading, o
     assert (problem == "") == (tokens_in is not None and tokens_out is not None and tokens_in + tokens_out > 0)
     assert partial <= (tokens_in is None or tokens_out is None)
     assert not partial or tokens_in or tokens_out or count(given_counts[-1])
+
+
+@given(
+    fresh=st.integers(1, 10**6),
+    details=st.tuples(*[st.integers(0, 10**6)] * 3),
+    said=st.integers(0, 10**6),
+    beside=st.tuples(st.booleans(), st.booleans()),
+    table=st.tuples(FLAG, FLAG),
+)
+def test_a_total_beyond_the_sides_shows_what_is_beside_them(
+    fresh: int,
+    details: tuple[int, int, int],
+    said: int,
+    beside: tuple[bool, bool],
+    table: tuple[bool | None, bool | None],
+) -> None:
+    cached, write, reasoning = details
+    parts = {cached, write, cached + write, reasoning, cached + reasoning, write + reasoning, sum(details)}
+    apart = len(parts) == 7 and 0 not in parts  # no two ways of adding up come to the same
+    no_cache, no_reasoning = beside
+    if not apart or not any(beside):
+        return
+    tokens_in, tokens_out = fresh + cached + write, said + reasoning
+    given_counts = (
+        fresh if no_cache else tokens_in,
+        said if no_reasoning else tokens_out,
+        cached,
+        write,
+        reasoning,
+        tokens_in + tokens_out,
+    )
+    assert consistent(given_counts, Reading(*table)) == (tokens_in, tokens_out, cached, write, reasoning, "")
 
 
 plain = st.none() | st.booleans() | st.integers(-2, 50) | st.sampled_from([MAX_TOKENS + 1, 5.0, "7", ""])

@@ -280,7 +280,7 @@ def _left_out() -> list[str]:
     more_in, more_out, other_out = kept("more_in"), kept("more_out"), kept("other_out")
     without_cache, beside, way = kept("without_cache"), kept("beside"), kept("way")
     parts = [kept(part) for part in ("cache", "read_part", "written_part")]
-    ways = [(more_in, other_out), *((part, out) for part in parts for out in (more_out, other_out))]
+    ways = [(more_in, other_out), *((part, out) for part in (*parts, "0") for out in (more_out, other_out))]
     steps = [put(name, "0") for name in (*parts[1:], kept("thought"), more_in, more_out, way)]
     steps += [
         put(part, source, f"{n['ok']} == true and {source} != nil")
@@ -295,17 +295,21 @@ def _left_out() -> list[str]:
         put(without_cache, "true", f'{n["ok"]} == true and ({n["ic"]} == "no" or {n["cache"]} > {n["in"]})'),
         put(more_in, n["cache"], f"{without_cache} == true"),
         put(more_out, thought, f'{n["ok"]} == true and ({n["ir"]} == "no" or {thought} > {n["out"]})'),
-        put(other_out, more_out),
-        put(other_out, thought, f"{more_out} == 0"),
-        put(other_out, "0", f"{more_out} > 0 and {n['thoughts']} == true and {thought} <= {n['out']}"),
         put(beside, "0"),
         put(beside, f"{n['total']} - {n['in']} - {n['out']}", f"{n['ok']} == true and {n['total']} != nil"),
+        put(other_out, more_out),
+        put(other_out, thought, f"{more_out} == 0"),
+        put(
+            other_out,
+            "0",
+            f"{more_out} > 0 and {thought} <= {n['out']} and ({n['thoughts']} == true or {beside} != 0)",
+        ),
         put(way, "-1", f"{n['ok']} == true and not ({usual})"),
     ]
     for at, (part, out) in enumerate(ways, 1):
         possible = f"{way} == -1 and {beside} == {part} + {out}"
-        if part in parts:
-            possible += f" and {part} > 0 and {part} >= {n['cache']} - {n['in']}"
+        if part != more_in:
+            possible += f" and {part if part != '0' else beside} != 0 and {part} >= {n['cache']} - {n['in']}"
             possible += f" and ({without_cache} == true or {n['thoughts']} == false)"
         steps.append(put(way, str(at), possible))
     for at, (part, out) in enumerate(ways, 1):

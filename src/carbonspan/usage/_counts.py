@@ -179,8 +179,8 @@ def _left_out(
     of xAI are without the reasoning: https://docs.x.ai/docs/guides/reasoning), and a total that adds up in another way
     only, with the cache or the reasoning beside the sides, shows that they are beside them.
 
-    A total of the two sides as they stand does not show that the cache is inside: instrumentations add up what they
-    have. That the reasoning is inside it does show where the total is the provider's own and would have held it.
+    A total of the two sides as they stand does not show that anything is inside: instrumentations add up what they
+    have. Only where it is the provider's own, and would have held the reasoning beside them, does it show that.
     """
     cached, write, reasoning = details
     cache = cached + write
@@ -197,9 +197,11 @@ def _left_out(
     ways_in, ways_out = [usual_in], [usual_out]
     if without_cache or not reading.total_includes_thoughts:  # else what is beside the sides are thoughts
         ways_in += [part for part in (cache, cached, write) if part and part >= least_in]
+        if beside and least_in <= 0:
+            ways_in.append(0)
     if not without_reasoning:
         ways_out.append(reasoning)
-    elif reading.total_includes_thoughts and reasoning <= tokens_out:
+    elif reasoning <= tokens_out and (beside or reading.total_includes_thoughts):
         ways_out.append(0)
     for more_in in ways_in:
         for more_out in ways_out:
