@@ -45,7 +45,7 @@ def test_the_clock_does_not_change_what_the_tables_say() -> None:
 
 def test_fewer_regions_make_a_smaller_file() -> None:
     few = made(Request(STATEMENTS, covered=("aws:eu-west-1", "us-east-1")))
-    assert len(few) < 0.9 * len(made(Request(STATEMENTS)))
+    assert len(few) < len(made(Request(STATEMENTS))) - 40_000
     assert '"eu-north-1":{"f"' not in few
     assert '"eu-west-1":{"f"' in few
 

@@ -249,6 +249,34 @@ def test_texts_are_cut_and_nothing_else_is_taken_off_them() -> None:
     assert inference(CHAT | {"gen_ai.request.model": 3, "gen_ai.response.model": 4}).model == ""
 
 
+def test_a_server_answers_itself_whatever_model_it_runs() -> None:
+    span: dict[str, object] = {"gen_ai.usage.prompt_tokens": 9, "gen_ai.usage.completion_tokens": 3}
+    assert inference(span, "vllm.llm_engine").provider == "vllm"
+    assert inference(span | {"gen_ai.response.model": "mistral-large-2"}, "sglang server").provider == "sglang"
+    assert inference(span | {"gen_ai.provider.name": "openai"}, "vllm").provider == "openai"
+
+
+@pytest.mark.parametrize(
+    ("operation", "role"),
+    [
+        ("llm_call", Role.INFERENCE),
+        ("agent_call", Role.CONTAINER),
+        ("user_prompt", Role.CONTAINER),
+        ("tool_call", None),
+        ("schedule_tool_calls", None),
+        ("system_prompt", None),
+    ],
+)
+def test_operations_of_gemini_cli(operation: str, role: Role | None) -> None:
+    read = usage.read({"gen_ai.operation.name": operation}, "gemini-cli")
+    assert (None if read is None else read.role) == role
+
+
+def test_what_codex_adds_up_over_a_turn_is_not_read_again() -> None:
+    turn = {"model": "gpt-5.1-codex", "codex.turn.token_usage.input_tokens": 17455, "turn.id": "t"}
+    assert usage.read(turn, "codex_cli_rs") is None
+
+
 def test_a_framework_gives_way_to_the_provider_behind_it() -> None:
     span = CHAT | {"gen_ai.provider.name": "langchain"}
     assert inference(span | {"gen_ai.system": "groq"}).provider == "groq"

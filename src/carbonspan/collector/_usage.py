@@ -36,7 +36,16 @@ VERCEL = "vercel"
 """The one dialect whose details are read from an object in an attribute: it is of a language without a processor."""
 
 # The fields of a dialect of which many have the same: statements are made once for each distinct content.
-_COMPARED = ("operations", "container_if", "cache_hit", "provider", "provider_aliases", "sources", "sets")
+_COMPARED = (
+    "operations",
+    "container_if",
+    "cache_hit",
+    "provider",
+    "provider_aliases",
+    "default_provider",
+    "sources",
+    "sets",
+)
 
 
 def covered() -> list[Dialect]:
@@ -237,6 +246,11 @@ def provider() -> list[str]:
         f'replace_pattern({spelled}, {text(suffixes)}, "") where {unset}',
         put(this, look_up(known, spelled), unset),
         put(this, kept("raw"), unset),
+        *(
+            put(this, text(one.default_provider), f'{this} == "" and {same(one, "default_provider")}')
+            for one in one_of_each("default_provider")
+            if one.default_provider
+        ),
         *_inferred_provider(table["hosts"]["suffixes"], dict(table["models"]["prefixes"])),
     ]
 

@@ -101,6 +101,7 @@ class Dialect(NamedTuple):
     container_if: Names
     provider: Names
     provider_aliases: Mapping[str, str]
+    default_provider: str  # who answers where the span does not say; "": by its host and model
     request_model: Names
     response_model: Names
     response_id: Names
@@ -169,6 +170,7 @@ def _compiled() -> tuple[Dialect, ...]:
             container_if=tuple(full["container_if"]),
             provider=tuple(full["provider"]),
             provider_aliases=full["provider_aliases"],
+            default_provider=full["default_provider"],
             request_model=tuple(full["request_model"]),
             response_model=tuple(full["response_model"]),
             response_id=tuple(full["response_id"]),

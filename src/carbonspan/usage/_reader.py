@@ -157,7 +157,7 @@ def _operation(get: Get, dialect: Dialect, *, known: bool) -> Operation:
 
 
 def _provider(get: Get, dialect: Dialect, model: str) -> str:
-    """Return who answers: the first name that holds a provider, not a framework; else by host, else by model."""
+    """Return who answers: the first name that holds a provider, not a framework; else by dialect, host or model."""
     for name in dialect.provider:
         value = get(name)
         if isinstance(value, str) and value:
@@ -166,6 +166,8 @@ def _provider(get: Get, dialect: Dialect, model: str) -> str:
             found = found or providers.canonical(short)
             if found:
                 return found
+    if dialect.default_provider:
+        return dialect.default_provider
     hint = _text(get, dialect.model_hints) if dialect.model_hints else ""
     return providers.inferred(_text(get, dialect.host), hint or model)
 
