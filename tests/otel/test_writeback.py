@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, strategies as st
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from carbonspan import CarbonSpanExporter, CarbonSpanProcessor, InferenceRecord
 from carbonspan.otel import _writeback as writeback
 from carbonspan.otel._writeback import Path, path, read, write
 
@@ -171,3 +175,111 @@ def test_an_sdk_whose_hook_may_mutate(monkeypatch: pytest.MonkeyPatch, fresh_pat
     monkeypatch.setattr("opentelemetry.sdk.trace._Span", StillRecording)
     assert fresh_path() is Path.SET_ATTRIBUTES
     path.cache_clear()
+
+
+ASKED: dict[str, Any] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "server.address": "api.openai.com",
+}
+COUNTS: dict[str, Any] = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100}
+
+
+def evicting(limit: int, start: dict[str, Any], later: list[dict[str, Any]], **named: str) -> tuple[Any, Any, Any]:
+    """End a span under a limit; return the processor, what it counted, and the span."""
+    processor, exported = CarbonSpanProcessor(metrics=False), InMemorySpanExporter()
+    records: list[InferenceRecord] = []
+    processor.subscribe(records.append)
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=limit), shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    provider.add_span_processor(SimpleSpanProcessor(exported))
+    span = provider.get_tracer(named.get("scope", "my.app")).start_span(
+        named.get("name", "call"), context=Context(), attributes=start
+    )
+    for attributes in later:
+        span.set_attributes(attributes)
+    span.end()
+    processor.counts()
+    return processor, records, exported.get_finished_spans()[0]
+
+
+@pytest.mark.parametrize("messages", [0, 62, 70, 500])
+@pytest.mark.parametrize("scope", ["my.app", "opentelemetry.instrumentation.openai.v1", "ai"])
+def test_what_a_call_started_with_is_known_when_the_limit_has_evicted_it(scope: str, messages: int) -> None:
+    prompts = {f"gen_ai.prompt.{at}.{part}": "text" for at in range(messages) for part in ("role", "content")}
+    processor, records, span = evicting(128, ASKED, [prompts, COUNTS], scope=scope)
+    assert processor.counts()["enriched"] == 1
+    footprint = records[0].footprint
+    assert (footprint.energy.model_id, footprint.usage.provider) == ("gpt-4o-mini", "openai")
+    assert span.dropped_attributes == max(0, 2 * messages + len(ASKED) + len(COUNTS) - 128)
+    # What was evicted stays so, and nothing of the user's is evicted for ours.
+    assert len(span.attributes) <= 128
+    assert (COUNTS.items() <= span.attributes.items()) is True
+    if messages == 500:
+        assert not ASKED.keys() & span.attributes.keys()
+
+
+@pytest.mark.parametrize("limit", range(1, 41))
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("at_start", [True, False])
+def test_a_call_is_never_silent_whatever_the_limit_evicts(limit: int, seed: int, at_start: bool) -> None:  # noqa: FBT001
+    prompts = {f"gen_ai.prompt.{at}.content": "text" for at in range(20)}
+    rest = list((prompts | COUNTS | ({} if at_start else ASKED)).items())
+    random.Random(seed).shuffle(rest)
+    processor, records, span = evicting(
+        limit, ASKED if at_start else {}, [dict([one]) for one in rest], name="chat gpt-4o-mini"
+    )
+    counts = dict(processor.counts())
+    counts.pop("attribute_limit", None)
+    assert sum(counts.values()) == 1
+    assert counts.keys() <= {"enriched", "partial_usage", "no_usage", "unknown_model"}
+    left = COUNTS.keys() & span.attributes.keys()
+    if limit >= len(ASKED) or not at_start:  # what is evicted before `on_start` nobody sees
+        assert bool(records) == bool(left)
+        for record in records:
+            assert record.footprint.energy.model_id == "gpt-4o-mini"
+            assert counts == {"enriched" if len(left) == 2 else "partial_usage": 1}
+    assert len(span.attributes) <= limit
+
+
+@given(limit=st.integers(0, 12), order=st.permutations([*(ASKED | COUNTS).items(), *((f"a{i}", i) for i in range(9))]))
+def test_any_order_under_any_limit_is_read_without_harm(limit: int, order: list[tuple[str, Any]]) -> None:
+    processor, _, span = evicting(limit, dict(order[:6]), [dict(order[6:])], name="chat gpt-4o-mini")
+    assert "error" not in processor.counts()
+    assert len(span.attributes) <= limit
+
+
+def test_spans_of_other_sorts_are_none_however_much_they_lose() -> None:
+    many = {f"a.{at}": at for at in range(300)}
+    for start, name in (({}, "GET /"), ({"http.route": "/chat"}, "chat"), ({"db.system": "redis"}, "GET gpt-4o")):
+        processor, records, _ = evicting(128, start, [many], name=name)
+        assert (dict(processor.counts()), records) == ({}, [])
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}
+    assert dict(evicting(128, tool, [many])[0].counts()) == {}
+
+
+def test_an_agent_that_lost_its_attributes_is_not_a_gap_beside_its_calls() -> None:
+    processor = CarbonSpanProcessor(metrics=False)
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=10), shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("opentelemetry.instrumentation.openai.v1")
+    with tracer.start_as_current_span("task") as agent:
+        tracer.start_span("chat", attributes=ASKED | COUNTS).end()
+        agent.set_attributes({f"gen_ai.prompt.{at}.content": "text" for at in range(30)})
+    assert processor.counts() == {"enriched": 1, "attribute_limit": 1}
+
+
+def test_what_a_limited_span_keeps_is_counted_by_the_exporter_as_far_as_it_goes() -> None:
+    inner = InMemorySpanExporter()
+    exporter = CarbonSpanExporter(inner, metrics=False)
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=30), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("my.app")
+    prompts = {f"gen_ai.prompt.{at}.content": "text" for at in range(40)}
+    for last in (COUNTS, {}):
+        span = tracer.start_span("chat gpt-4o-mini", attributes=ASKED)
+        span.set_attributes(prompts)
+        span.set_attributes(last)
+        span.end()
+    assert exporter.counts() == {"enriched": 1, "no_usage": 1}

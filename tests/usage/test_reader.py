@@ -515,7 +515,7 @@ def test_anything_is_read_without_harm(attributes: dict[str, object], scope: str
 COUNTS = st.integers(min_value=0, max_value=1_000_000)
 
 
-@given(fresh=COUNTS, cached=COUNTS, write=COUNTS, text=COUNTS, thoughts=st.integers(0, MAX_THOUGHTS))
+@given(fresh=st.integers(1, 1_000_000), cached=COUNTS, write=COUNTS, text=COUNTS, thoughts=st.integers(0, MAX_THOUGHTS))
 def test_dialects_agree_on_the_same_call(fresh: int, cached: int, write: int, text: int, thoughts: int) -> None:
     whole_in, whole_out = fresh + cached + write, text + thoughts
     names = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens")

@@ -16,7 +16,7 @@ from carbonspan.core.values import Level
 from carbonspan.counting._attribution import AGENT, FLAG, NOTHING, Attributor
 from carbonspan.counting._counter import Counter
 from carbonspan.counting._handled import handled
-from carbonspan.otel._writeback import facts
+from carbonspan.otel._writeback import facts, lost
 from carbonspan.telemetry._contract import marked
 from carbonspan.telemetry._cost import stated
 from carbonspan.telemetry._queue import RELIEF, Entry, queue
@@ -147,11 +147,12 @@ class Handler:
     def _estimated(self, span: ReadableSpan, attributes: Mapping[str, Any], known: Facts) -> Figures | None:
         """Return the figures of a span whose plan is not known; `None` where it has none, and was handled."""
         scope, start_ns, end_ns, resource, context, _, _ = known
+        said = usages.recovered(attributes, scope, span.name) if lost(span) else attributes
         was_handled = marked(attributes)
         if was_handled and usages.read(attributes, scope) is not None:
             self.recorder.note(Outcome.ALREADY, context)
             return None
-        found = None if was_handled else self._estimator.estimate(attributes, scope, start_ns, end_ns, resource)
+        found = None if was_handled else self._estimator.estimate(said, scope, start_ns, end_ns, resource)
         if found is None:
             self.other_span(span, attributes)
             return None
@@ -166,6 +167,14 @@ class Handler:
             new = self._task(self._spans.node(span))
             if new:
                 self._write(span, attributes, new)
+        if lost(span):
+            self._evicted(span, attributes)
+
+    def _evicted(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        """Count a call that lost its attributes to the SDK's limit, and says nothing of its usage any more."""
+        node = self._spans.node(span)
+        if (node is None or not node.totals.covers()) and usages.was_call(attributes, facts(span)[0], span.name):
+            self.recorder.note(Outcome.NO_USAGE, span.context)
 
     def _nested(
         self,

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from carbonspan.counting._handled import handled
 from carbonspan.telemetry._contract import marked
+from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,12 +50,31 @@ class Path(Enum):
 def read(span: ReadableSpan) -> Mapping[str, Any]:
     """Return an ended span's attributes as a plain dict where the SDK holds one, without copying: do not change it.
 
-    The public property wraps them twice, and every look-up pays for that.
+    The public property wraps them twice, and every look-up pays for that. Where the SDK's limit has evicted some, those
+    that the span started with are among them.
     """
-    attributes = span._attributes  # noqa: SLF001 - the one module that owns this, see above
+    attributes: Any = span._attributes  # noqa: SLF001 - the one module that owns this, see above
     if isinstance(attributes, BoundedAttributes):
-        return attributes._dict  # noqa: SLF001
+        held: Mapping[str, Any] = attributes._dict  # noqa: SLF001
+        return {**getattr(attributes, _STARTED, {}), **held} if attributes.dropped else held
     return attributes or {}
+
+
+_STARTED = "_carbonspan_started"
+
+
+def remember(span: Any) -> None:
+    """Keep what a span of an LLM call starts with: the SDK's limit may evict it, the oldest first."""
+    attributes = getattr(span, "_attributes", None)
+    held = getattr(attributes, "_dict", None)
+    if held and not held.keys().isdisjoint(MARKERS):
+        # On the container, which copies of the span share, and which lives as long as they do.
+        attributes._carbonspan_started = held.copy()  # type: ignore[union-attr] # noqa: SLF001 - ours
+
+
+def lost(span: Any) -> bool:
+    """Return whether the SDK has dropped any attribute of a span."""
+    return bool(getattr(getattr(span, "_attributes", None), "dropped", 0))
 
 
 def held(span: Any) -> tuple[Any, Sequence[Any]]:
@@ -122,6 +142,8 @@ def write(span: ReadableSpan, held: Mapping[str, Any], new: Mapping[str, Any]) -
     """
     old: Any = span._attributes  # noqa: SLF001 - the one module that owns this, see above
     bounded = isinstance(old, BoundedAttributes)
+    if bounded and old.dropped:
+        held = old._dict  # noqa: SLF001 - what it started with stays evicted
     new, missed = fitting(new, held, _limit(span, old), old.max_value_len if bounded else None)
     if isinstance(span, Span) and span.is_recording():
         # The SDK still takes attributes in _on_ending (as opentelemetry-python #5613 proposes): use its front door.

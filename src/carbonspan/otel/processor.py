@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.otel._base import Carbon
 from carbonspan.otel._live import LiveSpans, started
-from carbonspan.otel._writeback import Path, path, read, replace, write
+from carbonspan.otel._writeback import Path, lost, path, read, remember, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Remember what the span starts below: token counts are known at the end."""
         try:
+            remember(span)
             context = get_current() if parent_context is None else parent_context
             if context or self._copies:
                 started(span, context, copies=self._copies)
@@ -81,7 +82,7 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
             attributes = read(span)
             if not attributes.keys().isdisjoint(MARKERS):
                 self._llm_span(span, attributes)
-            elif self._spans.node(span) is not None:
+            elif self._spans.node(span) is not None or lost(span):
                 # Nearly every span of an application: nothing is looked at, but for what ended below it.
                 self._handler.other_span(span, attributes)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application

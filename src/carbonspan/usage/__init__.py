@@ -6,7 +6,19 @@ from __future__ import annotations
 
 from carbonspan.usage._counts import consistent
 from carbonspan.usage._dialects import MARKERS, OUTPUT_OPTIONAL
+from carbonspan.usage._evicted import recovered, was_call
 from carbonspan.usage._layout import ABSENT, Layout, layout_of
 from carbonspan.usage._reader import read, text
 
-__all__ = ["ABSENT", "MARKERS", "OUTPUT_OPTIONAL", "Layout", "consistent", "layout_of", "read", "text"]
+__all__ = [
+    "ABSENT",
+    "MARKERS",
+    "OUTPUT_OPTIONAL",
+    "Layout",
+    "consistent",
+    "layout_of",
+    "read",
+    "recovered",
+    "text",
+    "was_call",
+]
