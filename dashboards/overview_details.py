@@ -128,14 +128,14 @@ def caching() -> list[AnyPanel]:
 def sure() -> list[AnyPanel]:
     """Return how good the evidence is, and what is not counted."""
     requests = total(promql.REQUESTS, REQUESTS, window=RANGE)
-    weak = total(promql.REQUESTS, f'{REQUESTS}, carbon_model_evidence=~"D|E"', window=RANGE)
+    weak = total(promql.REQUESTS, f'{REQUESTS}, carbon_model_evidence=~"D|E|F"', window=RANGE)
     unknown = total(promql.SPANS, f'{PROCESS}, carbonspan_outcome="unknown_model"', window=RANGE)
     counted = total(promql.SPANS, f"{PROCESS}, {_COUNTED}", window=RANGE)
     return [
         panels.figure(
             "Weak evidence",
-            "Share of requests whose energy figure has grade D (closed model of guessed size) or E (default of a "
-            "class). To lower it, measure your own deployments, or use models with open weights.",
+            "Share of requests whose energy figure has grade D (closed model of guessed size), E (default of a class) "
+            "or F (part of the counts only). To lower it, measure your own deployments, or use models with open weights.",
             look.SHARE,
             # No series of these grades is a true zero as long as there are requests at all.
             [Query(ratio(f"({weak} or vector(0))", requests))],

@@ -56,8 +56,12 @@ def read(span: ReadableSpan) -> Mapping[str, Any]:
     attributes: Any = span._attributes  # noqa: SLF001 - the one module that owns this, see above
     if isinstance(attributes, BoundedAttributes):
         held: Mapping[str, Any] = attributes._dict  # noqa: SLF001
-        return {**getattr(attributes, _STARTED, {}), **held} if attributes.dropped else held
+        return Remaining({**getattr(attributes, _STARTED, {}), **held}) if attributes.dropped else held
     return attributes or {}
+
+
+class Remaining(dict[str, Any]):
+    """What the SDK's limit has left of a span's attributes, and what the span started with."""
 
 
 _STARTED = "_carbonspan_started"
@@ -65,11 +69,14 @@ _STARTED = "_carbonspan_started"
 
 def remember(span: Any) -> None:
     """Keep what a span of an LLM call starts with: the SDK's limit may evict it, the oldest first."""
-    attributes = getattr(span, "_attributes", None)
-    held = getattr(attributes, "_dict", None)
-    if held and not held.keys().isdisjoint(MARKERS):
+    try:
+        attributes = span._attributes  # noqa: SLF001 - here and below: see the module
+        held = attributes._dict  # noqa: SLF001
+    except AttributeError:  # another class of span
+        return
+    if held and not MARKERS.isdisjoint(held):
         # On the container, which copies of the span share, and which lives as long as they do.
-        attributes._carbonspan_started = held.copy()  # type: ignore[union-attr] # noqa: SLF001 - ours
+        attributes._carbonspan_started = held.copy()  # noqa: SLF001 - ours
 
 
 def lost(span: Any) -> bool:

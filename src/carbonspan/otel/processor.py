@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from carbonspan.otel._base import Carbon
 from carbonspan.otel._live import LiveSpans, started
-from carbonspan.otel._writeback import Path, lost, path, read, remember, replace, write
+from carbonspan.otel._writeback import Path, Remaining, path, read, remember, replace, write
 from carbonspan.usage import MARKERS
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
             attributes = read(span)
             if not attributes.keys().isdisjoint(MARKERS):
                 self._llm_span(span, attributes)
-            elif self._spans.node(span) is not None or lost(span):
+            elif self._spans.node(span) is not None or type(attributes) is Remaining:
                 # Nearly every span of an application: nothing is looked at, but for what ended below it.
                 self._handler.other_span(span, attributes)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
