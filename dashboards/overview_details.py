@@ -135,7 +135,8 @@ def sure() -> list[AnyPanel]:
         panels.figure(
             "Weak evidence",
             "Share of requests whose energy figure has grade D (closed model of guessed size), E (default of a class) "
-            "or F (part of the counts only). To lower it, measure your own deployments, or use models with open weights.",
+            "or F (part of the counts only). To lower it, measure your own deployments, or use models with open "
+            "weights.",
             look.SHARE,
             # No series of these grades is a true zero as long as there are requests at all.
             [Query(ratio(f"({weak} or vector(0))", requests))],
