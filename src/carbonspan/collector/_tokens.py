@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from carbonspan.collector._ottl import any_of, attribute, first, kept, matches, number, put, text
 from carbonspan.collector._usage import ENCODING, VERCEL, has_counts, one_of_each, same
 from carbonspan.estimate._partial import (
+    CONTEXT_WINDOW,
     MOST_INPUT_PER_OUTPUT,
     MOST_INPUT_TOKENS,
     MOST_OUTPUT_PER_INPUT,
@@ -255,6 +256,7 @@ def _one_side() -> list[str]:
         put(usual, f"Int({kept('whole')} * {share} + 0.5)", of_total),
         put(most, f"Int({kept('whole')} * {most_share} + 0.5)", of_total),
         put(most, str(MOST_OUTPUT_TOKENS), f"{missing_out} and {most} < {MOST_OUTPUT_TOKENS}"),
+        put(most, str(CONTEXT_WINDOW), f"{of_output} and {most} > {CONTEXT_WINDOW}"),
         put(most, str(MOST_INPUT_TOKENS), f"{of_output} and {most} < {MOST_INPUT_TOKENS}"),
     ]
     for target, value in ((least_out, thought), (most_out, f"{thought} + {most}"), (n["out"], f"{thought} + {usual}")):

@@ -30,12 +30,14 @@ EVIDENCE = "F"
 OUTPUT_PER_INPUT = 0.06
 
 # Of the first three traces, as many calls of each, nineteen of twenty have at most 700 tokens of output, or 0.6 of the
-# input, and at most 40,000 of input; DeepSeek R1's mean output is 1,200. Output hardly depends on input: the wider of
-# each two holds. A hundred times the output is what all but one in twenty stay below.
+# input, and at most 40,000 of input, or 490 times the output; DeepSeek R1's mean output is 1,200. Output hardly depends
+# on input: the wider of each two holds, up to the context window that most models in use have (Claude's: Anthropic,
+# Context windows, 2025, https://docs.anthropic.com/en/docs/build-with-claude/context-windows).
 MOST_OUTPUT_PER_INPUT = 0.6
 MOST_OUTPUT_TOKENS = 2_000
-MOST_INPUT_PER_OUTPUT = 100
+MOST_INPUT_PER_OUTPUT = 500
 MOST_INPUT_TOKENS = 40_000
+CONTEXT_WINDOW = 200_000
 
 
 def energy(usage: Usage, model: EnergyModel) -> Energy:
@@ -68,7 +70,8 @@ def completed(usage: Usage) -> tuple[Usage, Usage, Usage]:
         usual, most = OUTPUT_PER_INPUT * tokens_in, max(MOST_OUTPUT_PER_INPUT * tokens_in, MOST_OUTPUT_TOKENS)
         sides = tuple((tokens_in, reasoning + int(one + 0.5)) for one in (0, usual, most))
     elif tokens_out is not None:
-        usual, most = tokens_out / OUTPUT_PER_INPUT, max(MOST_INPUT_PER_OUTPUT * tokens_out, MOST_INPUT_TOKENS)
+        usual = tokens_out / OUTPUT_PER_INPUT
+        most = max(min(MOST_INPUT_PER_OUTPUT * tokens_out, CONTEXT_WINDOW), MOST_INPUT_TOKENS)
         sides = tuple((max(cache, int(one + 0.5)), tokens_out) for one in (0, usual, most))
     else:
         total = max(total or 0, cache + reasoning)
