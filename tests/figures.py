@@ -32,6 +32,7 @@ def figures(
     end_ns: int | None = None,
     scope: str = "a",
     operation: str = "chat",
+    server: str = "",
 ) -> Figures:
     tokens_in, tokens_out, cached = tokens
     usage = Usage(
@@ -53,6 +54,7 @@ def figures(
         start_ns,
         start_ns + 10 if end_ns is None else end_ns,
         scope=scope,
+        server=server,
     )
     assert found is not None
     return found

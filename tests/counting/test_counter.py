@@ -31,6 +31,7 @@ from tests.threads import interrupted
 
 SCOPE = "opentelemetry.instrumentation.genai.openai"
 CHAT = llm_attributes()
+ID = "chatcmpl-AhjeKEjaCp7MqGMuzpxwV7SZ8MvmT"
 
 
 def pipeline(*processors: Any) -> tuple[TracerProvider, InMemorySpanExporter]:
@@ -182,6 +183,20 @@ def test_a_sibling_of_a_call_that_a_gateway_counts_is_a_duplicate_too() -> None:
     one.end()
     other.end()
     assert processor.counts() == {"duplicate": 2}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_container_and_a_call_beside_it_that_report_the_same_are_one_call(first: int) -> None:
+    processor = CarbonSpanProcessor(metrics=False)
+    provider, exporter = pipeline(processor)
+    agent = provider.get_tracer("agents").start_span(
+        "invoke_agent", attributes=CHAT | {"gen_ai.operation.name": "invoke_agent"}
+    )
+    call = provider.get_tracer(SCOPE).start_span("chat", attributes=CHAT)
+    for span in (agent, call) if first == 0 else (call, agent):
+        span.end()
+    assert sum("carbon.emissions.grams" in (span.attributes or {}) for span in exporter.get_finished_spans()) == 1
+    assert processor.counts() in ({"container_usage": 1, "duplicate": 1}, {"enriched": 1, "container": 1})
 
 
 def test_calls_forgotten_for_want_of_room_are_among_the_counts() -> None:
@@ -368,8 +383,8 @@ def test_an_answer_from_a_cache_is_avoided_not_emitted() -> None:
     processor = CarbonSpanProcessor(meter_provider=MeterProvider(metric_readers=[reader], shutdown_on_exit=False))
     provider, exporter = pipeline(processor)
     for name, more, start_ns in (
-        ("first", {"gen_ai.response.id": "r"}, 10),
-        ("again", {"gen_ai.response.id": "r"}, 30),
+        ("first", {"gen_ai.response.id": ID}, 10),
+        ("again", {"gen_ai.response.id": ID}, 30),
         ("told", {"litellm.cache_hit": True}, 50),
     ):
         tracer = provider.get_tracer("litellm" if name == "told" else SCOPE)

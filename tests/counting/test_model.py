@@ -56,7 +56,7 @@ def traces(draw: st.DrawFn, *, children_first: bool = False) -> Trace:
         answer = draw(st.sampled_from([0, 0, 1, 2, 3]))
         ends = children_first or draw(st.integers(0, 9)) > 0
         # Of one answer all spans report the same tokens; others differ, lest they be tied by them.
-        tokens = 1000 * answer if answer else 100 + 37 * at
+        tokens = 1000 * answer if answer and kind != AGENT else 100 + 37 * at
         spans.append(Planned(kind, parent, answer, tokens, ends, scope=draw(st.sampled_from(SCOPES))))
         if parent is not None:
             spans[parent].children.append(at)
@@ -93,7 +93,7 @@ def reference(trace: Trace) -> tuple[dict[int, str], dict[int, list[int]]]:  # n
     spans = trace.spans
     verdicts: dict[int, str] = {}
     totals: dict[int, list[int]] = {}
-    first: dict[tuple[int, str], int] = {}
+    first: dict[tuple[int, str], tuple[int, set[str]]] = {}  # by answer: its first span, and the scopes of all
     ended: list[int] = []
 
     def below(at: int) -> list[int]:
@@ -121,16 +121,15 @@ def reference(trace: Trace) -> tuple[dict[int, str], dict[int, list[int]]]:  # n
                 sort(one) == sort(at) for one in counted_above
             ):
                 verdicts[at] = "duplicate"
-                if span.answer:
-                    first.setdefault(provider_id, at)
             elif known is None:
                 verdicts[at] = "counted"
-                if span.answer:
-                    first[provider_id] = at
             else:
-                other = spans[known]
+                other = spans[known[0]]
                 overlap = span.start_ns < other.end_ns and other.start_ns < span.end_ns
-                verdicts[at] = "duplicate" if overlap else "cached"
+                # Another instrumentation's span of an answer is no sign that a cache gave it.
+                verdicts[at] = "duplicate" if overlap or span.scope not in known[1] else "cached"
+            if span.answer:
+                first.setdefault(provider_id, (at, set()))[1].add(span.scope)
         elif span.kind == AGENT:
             lonely = not any(reports(one) for one in below(at)) and not counted_above
             verdicts[at] = "counted" if lonely else "container"
@@ -146,7 +145,8 @@ def attributes_of(span: Planned) -> dict[str, Any]:
         return {"http.request.method": "POST"}
     names = {AGENT: "invoke_agent", EMBEDDING: "embeddings"}
     # Embeddings have their own answers: no provider gives one id to two kinds of call.
-    answer = {"gen_ai.response.id": f"{span.kind == EMBEDDING}-{span.answer}"} if span.answer else {}
+    response_id = f"chatcmpl-{'ej' if span.kind == EMBEDDING else 'Ah'}KEjaCp7MqGMuzpxwV7SZ8Mv{span.answer}"
+    answer = {"gen_ai.response.id": response_id} if span.answer else {}
     usage = {"gen_ai.usage.input_tokens": span.tokens, "gen_ai.usage.output_tokens": 3 * span.tokens}
     return {
         "gen_ai.operation.name": names.get(span.kind, "chat"),

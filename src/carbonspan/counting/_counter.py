@@ -5,8 +5,8 @@
 1. Of nested spans the innermost that reports usage counts; those above it that report the same sort are duplicates.
 2. Whatever ends first counts first: a span that ends below one that has been counted is the duplicate, unless it had
    not started when that one ended (a context that leaked, work that was left running).
-3. Spans of one answer (response id, provider, model) that overlap in time are one call; one that starts after the other
-   ended was answered from a cache. Where there is no id, see `deduplicator`.
+3. Spans whose evidence says so together are one call, wherever they stand; an answer that comes again after its call
+   has ended came from a cache: see `deduplicator`.
 4. A container's usage counts only where nothing below it reported any.
 
 Embeddings and rerankings are another sort than the answers of a model: a chat that holds an embedding call is not its
@@ -92,9 +92,12 @@ class Counter:
             above: Its ancestors, nearest first.
 
         Returns:
-            `Role.INFERENCE` where it counts, else `Role.DUPLICATE`.
+            `Role.INFERENCE` where it counts, else `Role.DUPLICATE`: also where a span elsewhere is of the same call.
         """
         if figures is None or node.totals.covers() or any(was_counted(one, None, start_ns) for one in above):
+            return _DUPLICATE
+        if self.deduplicator.judge(figures) is not _COUNTED:
+            _cover(above, encodes=False)
             return _DUPLICATE
         node.totals.add(figures)
         node.counted_as = False  # in place of answers

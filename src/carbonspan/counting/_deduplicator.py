@@ -2,10 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which calls have been counted, so that another span of one is known for what it is: bounded in number and time.
 
-A call is known by the id its provider gave the answer. Some instrumentations write none (OpenInference, Bedrock's):
-then by tokens, where two spans of different instrumentations overlap in time. Two of one instrumentation never are one
-call. Instrumentations name providers and models differently (gcp.gemini and gcp.gen_ai, gpt-4o and
-gpt-4o-2024-08-06): what is compared is the provider's family and the model's entry in the registry.
+No single sign decides:
+
+- An unguessable id that comes again is the same answer. Of another instrumentation, or at the same time, it is the same
+  call; of the same one, later, with the same model and tokens, a cache's answer. With other tokens, it is no id.
+- Without one, two spans are one call where they come from different instrumentations, overlap in time, have equal
+  tokens, and nothing of what both say (id, server, provider, model) differs. Of several calls the nearest in time is
+  meant. Two of one instrumentation never are one call.
+
+Most providers draw their ids at random: the same one twice is the same answer. Some servers count, or draw a small
+number, and begin anew when they restart: Ollama's are `chatcmpl-0` to `chatcmpl-998`
+(https://github.com/ollama/ollama/blob/main/middleware/openai.go, 2025), and stubs give all their answers one. Such an id
+shows that two spans differ, never that they are the same.
 
 No lock: a thread that the interpreter interrupts while it holds one would hold up every other that ends a span. What
 decides is in each case one operation on a dictionary, which no other thread can come between.
@@ -13,6 +21,7 @@ decides is in each case one operation on a dictionary, which no other thread can
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict, deque
 from itertools import count
@@ -22,36 +31,119 @@ from carbonspan.core._fork import renew_in_child
 from carbonspan.core._outcome import Role
 
 if TYPE_CHECKING:
-    from carbonspan.estimate._plan import Figures
+    from carbonspan.estimate._plan import Figures, Plan
 
 MAX_CALLS = 8192
 """Calls remembered, about 700 bytes each: an hour of two a second."""
 MAX_AGE_NS = 3_600_000_000_000
 """How long an answer is remembered, by the spans' own time: an hour. Two spans of one call are seconds apart; an answer
 from a cache may come later, and is then counted as an inference of its own."""
-_MAX_ALIKE = 64  # calls of equal tokens among which a span without an id is looked for, the last ones first
+_MAX_ALIKE = 256  # calls of equal tokens among which that of a span is looked for
+_MAX_ENDED = 16  # calls that had ended before it; those that came before them will have, too
 
 # Looking a member of an Enum up runs Python code, on 3.11.
 _COUNTED, _DUPLICATE, _CACHED = Role.INFERENCE, Role.DUPLICATE, Role.CACHED
 
+CLOSE_NS = 60_000_000_000
+"""How far apart two reports of one answer with an unguessable id may lie: the clocks of client and server differ."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_RUN = re.compile(r"[0-9A-Za-z]{16,}")
+# Gemini's are 16 random bytes in URL-safe base 64, with "-" and "_" among them.
+_URL_SAFE = re.compile(r"[0-9A-Za-z_-]{22,24}")
+_CHANGE = re.compile(r"[0-9][A-Za-z]|[A-Za-z](?=[0-9])|[a-z](?=[A-Z])")
+_LEAST_DISTINCT, _LEAST_LETTERS, _LEAST_CHANGES = 8, 3, 6
+
 # Azure serves OpenAI's models, and is called "openai" by whoever only sees the client.
 _FAMILIES = {"azure": "openai"}
+# These serve the models of others, who are named as the provider by whoever only sees the client.
+_CLOUDS = frozenset({"aws", "azure", "gcp"})
 
 
-def _family(provider: str) -> str:
-    first = provider.partition(".")[0]
-    return _FAMILIES.get(first, first)
+def is_unguessable(response_id: str) -> bool:
+    """Return whether an id is long and random, so that no two answers have the same.
+
+    A random id that does not look it (1 in 20 of the shortest in use) is taken for one that may come again.
+    """
+    found = _UUID.search(response_id)
+    if found:
+        return _is_varied(found[0].replace("-", ""))
+    for run in _RUN.findall(response_id):
+        letters = sum(map(str.isalpha, run))
+        if letters >= _LEAST_LETTERS and (letters < len(run) or not run.islower()) and _is_varied(run):
+            return True
+    return _URL_SAFE.fullmatch(response_id) is not None and len(_CHANGE.findall(response_id)) >= _LEAST_CHANGES
+
+
+def _is_varied(run: str) -> bool:
+    """Return whether a run is no number filled up with zeros."""
+    return len(set(run)) >= _LEAST_DISTINCT
+
+
+def is_common(figures: Figures) -> bool:
+    """Return whether an id that can be guessed is one that many calls have: it ends in a number, or names the model."""
+    response_id, usage = figures.response_id, figures.plan.usage
+    return response_id[-1:].isdigit() or response_id in {usage.model, usage.request_model}
+
+
+def tokens(figures: Figures) -> tuple[int | None, int | None, bool]:
+    """Return what spans of one call agree in: input and output tokens, and whether it encodes."""
+    return figures[4], figures[5], figures[0].encodes
+
+
+def agree(one: Plan, other: Plan) -> bool:
+    """Return whether two spans can be of one call by who answered: server, provider and model, where both say so."""
+    if one is other:
+        return True
+    if one.server and other.server and one.server != other.server:
+        return False
+    return are_of_one_model(one, other) and _may_be_one(one.usage.provider, other.usage.provider)
+
+
+def are_of_one_model(one: Plan, other: Plan) -> bool:
+    """Return whether two spans can be of one model: a name that is not known (a deployment's) can be any."""
+    own, others = one.energy, other.energy
+    if one.encodes is not other.encodes:
+        return False
+    return own.model_id == others.model_id or not (own.model_known and others.model_known)
+
+
+def _may_be_one(provider: str, other: str) -> bool:
+    if not (provider and other):
+        return True
+    own, others = provider.partition(".")[0], other.partition(".")[0]
+    if _FAMILIES.get(own, own) == _FAMILIES.get(others, others):
+        return True
+    return (own in _CLOUDS) is not (others in _CLOUDS)
+
+
+def overlap(one: Figures, other: Figures, apart_ns: int = 0) -> bool:
+    """Return whether two spans were open at one time, or at most so far apart."""
+    start, end, others_start, others_end = one[1], one[2], other[1], other[2]
+    return (start < others_end + apart_ns and others_start < end + apart_ns) or start == others_start
+
+
+def one_holds_the_other(one: Figures, other: Figures) -> bool:
+    """Return whether one of two spans was open as long as the other."""
+    start, end, others_start, others_end = one[1], one[2], other[1], other[2]
+    return (start <= others_start and others_end <= end) or (others_start <= start and end <= others_end)
+
+
+def distance(one: Figures, other: Figures) -> int:
+    """Return by how much the times of two spans differ, nanoseconds: of several candidates the nearest is the one."""
+    return abs(one[1] - other[1]) + abs(one[2] - other[2])
 
 
 class _Call:
     """One call, as the first span that reported it had it, and the other instrumentations that have reported it."""
 
-    __slots__ = ("first", "response_id", "scopes")
+    __slots__ = ("first", "repeats", "response_id", "scopes")
 
-    def __init__(self, first: Figures) -> None:
+    def __init__(self, first: Figures, *, repeats: bool = False) -> None:
         self.first = first
         self.response_id = first.response_id  # learnt from a later span where the first had none
-        self.scopes: dict[str, object] = {first.plan.scope: first}
+        self.repeats = repeats  # whether other calls have had its id
+        self.scopes = {first.plan.scope: first}
 
     def claimed(self, figures: Figures) -> bool:
         """Return whether the call is now this span's too: it is where none of its instrumentation came before."""
@@ -60,22 +152,44 @@ class _Call:
     def is_too_old_for(self, figures: Figures, max_age_ns: int) -> bool:
         return figures.start_ns - self.first.end_ns > max_age_ns
 
-    def overlaps(self, figures: Figures) -> bool:
+    def may_be_of(self, plan: Plan) -> bool:
+        """Return whether a plan agrees with those of all spans that have reported the call."""
+        return all(agree(figures.plan, plan) for figures in tuple(self.scopes.values()))
+
+    def answered(self, figures: Figures) -> Role | None:
+        """Return what a span is whose unguessable id the call has; `None` where it is of another call."""
+        first, plan = self.first, figures.plan
+        if not are_of_one_model(first.plan, plan):
+            return None
+        alike = tokens(first) == tokens(figures)
+        if plan.scope not in self.scopes:
+            # Some count a stream differently, or leave reasoning out.
+            if not alike and not overlap(first, figures, CLOSE_NS):
+                return None
+            self.claimed(figures)
+            return _DUPLICATE
+        if not alike:
+            return None
+        return _DUPLICATE if overlap(first, figures) else _CACHED  # a cache replays the usage too
+
+    def is_reported_by(self, figures: Figures) -> bool:
+        """Return whether a span with the same guessable id is of the call; that is then also of its scope."""
         first = self.first
         return (
-            figures.start_ns < first.end_ns and first.start_ns < figures.end_ns
-        ) or figures.start_ns == first.start_ns
-
-    def has_the_tokens_of(self, figures: Figures) -> bool:
-        return _tokens(self.first) == _tokens(figures)
-
-    def may_be_of(self, provider: str) -> bool:
-        own, other = _family(self.first.plan.usage.provider), _family(provider)
-        return own == other or not (own and other)
-
-
-def _tokens(figures: Figures) -> tuple[int | None, int | None]:
-    return figures.input_tokens, figures.output_tokens
+            figures.plan.scope not in self.scopes
+            and overlap(first, figures)
+            and self.may_be_of(figures.plan)
+            and (
+                tokens(first) == tokens(figures)
+                or (
+                    # One of them counts a stream differently, or leaves reasoning out.
+                    not is_common(figures)
+                    and first.input_tokens == figures.input_tokens
+                    and one_holds_the_other(first, figures)
+                )
+            )
+            and self.claimed(figures)
+        )
 
 
 class Deduplicator:
@@ -90,7 +204,7 @@ class Deduplicator:
         # Not plain dicts: there, each look for the oldest passes over all that went before it. A call stands in them as
         # its figures until there is more to keep of it.
         self._by_id: OrderedDict[str, Figures | _Call] = OrderedDict()
-        self._by_tokens: OrderedDict[tuple[int | None, int | None], list[_Call]] = OrderedDict()
+        self._by_tokens: OrderedDict[tuple[int | None, int | None, bool], list[_Call]] = OrderedDict()
         self._recent: deque[Figures] = deque(maxlen=capacity)  # not yet in `_by_tokens`, which only two scopes need
         self._indexed = 0  # calls in `_by_tokens`
         self._let_go = 0  # calls that went from there since they were last counted
@@ -120,74 +234,94 @@ class Deduplicator:
         Returns:
             `Role.INFERENCE` for a new one, `Role.DUPLICATE` or `Role.CACHED`.
         """
-        plan, response_id = figures[0], figures[3]
+        response_id = figures[3]
+        if not self._several and figures[0].scope != self._scope:
+            self._note(figures)
         if response_id:
             known = self._by_id.setdefault(response_id, figures)
             if known is not figures:
-                role = self._of_known(known, figures)
+                role = self._repeated(known, figures)
                 if role is not None:
                     return role
-                self._by_id[response_id] = figures
             elif len(self._by_id) > self._capacity:
                 self._evict_one(figures)
-        if plan.encodes:
+        if not self._several:
+            self._recent.append(figures)
             return _COUNTED
-        if self._several or plan.scope != self._scope:
-            if self._scope is None:
-                self._scope = plan.scope
-            else:
-                self._several = True
-                if self._is_tied(figures):
-                    return _DUPLICATE
+        if self._is_tied(figures):
+            return _DUPLICATE
         self._recent.append(figures)
-        if self._several:
-            self._index()
+        self._index()
         return _COUNTED
 
     def remember(self, figures: Figures) -> None:
-        """Remember the id of a span that is known for a duplicate by where it stands: its siblings are, too."""
+        """Remember a span that is known for a duplicate by where it stands: its siblings are, too.
+
+        The call that it is of is taken for reported by its instrumentation, too, so that the next span of that is
+        another call's.
+        """
+        self._note(figures)
         response_id = figures.response_id
         if response_id:
             known = self._by_id.setdefault(response_id, figures)
-            if known is not figures and self._known(known, figures) is None:
-                self._by_id[response_id] = figures
             if len(self._by_id) > self._capacity:
                 self._evict_one(figures)
+            if known is not figures and self._repeated(known, figures) is not None:
+                return
+        if self._several:
+            self._is_tied(figures)
 
-    def _known(self, found: Figures | _Call, figures: Figures) -> _Call | None:
-        """Return the call under an id, if it is of the same model and not too long ago."""
-        first = found.first if isinstance(found, _Call) else found
-        if first.plan.energy.model_id != figures.plan.energy.model_id:
-            return None
+    def _note(self, figures: Figures) -> None:
+        """Keep whether there is more than one instrumentation: else there is nothing to tie."""
+        if self._scope is None:
+            self._scope = figures.plan.scope
+        elif self._scope != figures.plan.scope:
+            self._several = True
+
+    def _repeated(self, found: Figures | _Call, figures: Figures) -> Role | None:
+        """Return what a span is whose id is known, `None` where it is of a call that is not; the id is then its own."""
+        response_id = figures.response_id
+        if self._several:  # one object for each call, whichever way it is found
+            self._index()
+            found = self._by_id.get(response_id, found)
         call = found if isinstance(found, _Call) else _Call(found)
         if call is not found:
-            self._by_id[figures.response_id] = call
-        return None if call.is_too_old_for(figures, self._max_age_ns) else call
-
-    def _of_known(self, found: Figures | _Call, figures: Figures) -> Role | None:
-        call = self._known(found, figures)
-        if call is None:
+            self._by_id[response_id] = call
+        if call.is_too_old_for(figures, self._max_age_ns):
+            self._by_id[response_id] = figures
             return None
-        alike = call.has_the_tokens_of(figures)
-        # Servers that give every answer one id: of one instrumentation, other tokens are another call.
-        if (alike or figures.plan.scope not in call.scopes) and call.overlaps(figures):
-            call.scopes.setdefault(figures.plan.scope, figures)
+        if not call.repeats and is_unguessable(response_id):
+            role = call.answered(figures)
+            if role is not None:
+                return role
+        elif (self._several and self._is_tied(figures)) or call.is_reported_by(figures):
             return _DUPLICATE
-        return _CACHED if alike else None  # a cache replays the usage too
+        self._by_id[response_id] = _Call(figures, repeats=True)
+        return None
 
     def _is_tied(self, figures: Figures) -> bool:
         """Return whether a span is of one of the calls with the same tokens; that call is then also of its scope."""
         self._index()
-        response_id, scope = figures.response_id, figures.plan.scope
-        for call in reversed(self._by_tokens.get(_tokens(figures), ())):
-            if (
+        response_id, plan = figures.response_id, figures.plan
+        scope, start_ns, ended = plan.scope, figures.start_ns, 0
+        found: list[tuple[int, int, _Call]] = []
+        for call in reversed(self._by_tokens.get(tokens(figures), ())):
+            first = call.first
+            if not overlap(first, figures):
+                if first.end_ns <= start_ns:
+                    ended += 1
+                    if ended > _MAX_ENDED:
+                        break
+            elif (
                 scope not in call.scopes
                 and not (response_id and call.response_id and response_id != call.response_id)
-                and call.overlaps(figures)
-                and call.may_be_of(figures.plan.usage.provider)
-                and call.claimed(figures)
+                and call.may_be_of(plan)
             ):
-                if response_id:
+                found.append((distance(first, figures), len(found), call))
+        found.sort()
+        for _, _, call in found:
+            if call.claimed(figures):  # no other thread was faster
+                if response_id and not call.response_id:
                     call.response_id = response_id
                     self._by_id[response_id] = call
                 return True
@@ -208,7 +342,7 @@ class Deduplicator:
                 call = _Call(figures)
                 if known is figures:
                     self._by_id[response_id] = call
-            key = _tokens(figures)
+            key = tokens(figures)
             alike = self._by_tokens.setdefault(key, [])
             alike.append(call)
             try:

@@ -109,7 +109,10 @@ class Estimator:
         place = self.place(attributes, usage, resource)
         layout = layout_of(attributes, scope)
         watched = not self._watched.isdisjoint(attributes)
-        figures = self.figures(usage, place, start_ns, end_ns, scope=scope, layout=layout, watched=watched)
+        server = sites.server_of(attributes)
+        figures = self.figures(
+            usage, place, start_ns, end_ns, scope=scope, layout=layout, watched=watched, server=server
+        )
         if figures is None:
             return Estimate(Outcome.NO_INTENSITY, usage)
         if layout is not None and figures.plan.lasting:
@@ -140,6 +143,7 @@ class Estimator:
         scope: str = "",
         layout: Layout | None = None,
         watched: bool = True,
+        server: str = "",
     ) -> Figures | None:
         """Return what a usage amounts to at `place`, or `None` where it is not usable or its intensity is refused.
 
@@ -151,6 +155,7 @@ class Estimator:
             scope: The instrumentation scope it was reported under.
             layout: Where spans that are like this one hold their counts.
             watched: Whether its span has an attribute that others look at.
+            server: The host that was called; "" where unknown.
         """
         if not (usage.usable or usage.partial):
             return None
@@ -167,7 +172,7 @@ class Estimator:
             coefficients, energy = None, partial.energy(usage, model) if usage.partial else model.estimate(usage)
             texts = energy._replace(it_j=ZERO, cache_savings_it_j=0.0)
             joules = (*energy.it_j, energy.cache_savings_it_j)
-        plan = self._plan(usage, texts, coefficients, conditions, hour, version, scope, layout, watched)
+        plan = self._plan(usage, texts, coefficients, conditions, hour, version, scope, layout, watched, server)
         figures = plan.figures(
             usage.response_id,
             start_ns,
@@ -218,10 +223,11 @@ class Estimator:
         scope: str,
         layout: Layout | None,
         watched: bool,  # noqa: FBT001 - as the rest
+        server: str,
     ) -> Plan:
         """Return the plan of a usage: one object for all that are alike, over one hour."""
         reading = None if layout is None else layout.source.reading(usage.provider, usage.model)
-        key = (*usage[:6], usage.problem, *energy[2:], scope, reading, watched, id(conditions))
+        key = (*usage[:6], usage.problem, *energy[2:], scope, reading, watched, server, id(conditions))
         plan = self._plans.get(key) if hour is not None else None
         if plan is None or plan.rates is not conditions.rates:
             plan = Plan(
@@ -237,6 +243,7 @@ class Estimator:
                 reading=reading,
                 output_optional=usage.operation in OUTPUT_OPTIONAL,
                 watched=watched,
+                server=server,
             )
             if hour is not None:
                 if len(self._plans) >= _MAX_PLANS:

@@ -33,10 +33,7 @@ NO_CACHED, NO_REASONING, NO_INPUT, NO_OUTPUT = 1, 2, 8, 16  # 4 is a task's: see
 
 
 class Figures(NamedTuple):
-    """What one inference amounts to: its own numbers beside the plan it shares with others.
-
-    Flat, since every span has one; `footprint` puts the same together with ranges.
-    """
+    """What one inference amounts to, beside the plan it shares; flat, as every span has one. Ranges: `footprint`."""
 
     plan: Plan
     start_ns: int
@@ -113,6 +110,7 @@ class Plan:
         version: Of the grid's values.
         encodes: Whether they encode their input and generate nothing.
         watched: Whether their spans have an attribute that others are to look at, see `Estimator`.
+        server: The host that was called; "" where unknown.
     """
 
     __slots__ = (
@@ -133,6 +131,7 @@ class Plan:
         "rates",
         "reading",
         "scope",
+        "server",
         "site",
         "templates",
         "usage",
@@ -157,6 +156,7 @@ class Plan:
         reading: Reading | None = None,
         output_optional: bool = False,
         watched: bool = False,
+        server: str = "",
     ) -> None:
         self.usage = usage
         self.energy = energy
@@ -169,6 +169,7 @@ class Plan:
         self.reading = reading or Reading()
         self.output_optional = output_optional
         self.watched = watched
+        self.server = server
         # Whether whole counts stand for themselves: what each includes is as `Usage` has it.
         self.is_plain = (
             reading is not None
@@ -284,8 +285,7 @@ class Plan:
         )
 
 
-# Groups, and plans in each: programs that name an attribute or a model per request must not grow them. An application
-# has some tens of groups with a few plans each; whoever has more starts over now and then.
+# At most: an application has some tens of groups with a few plans each; whoever names a model per request starts over.
 MAX_GROUPS = 256
 MAX_PLANS = 64
 _MAX_NAMES = 256

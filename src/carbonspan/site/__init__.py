@@ -4,7 +4,7 @@
 
 from carbonspan.site._facility import load, regions, site_of
 from carbonspan.site._hosts import Names
-from carbonspan.site._locate import Locator, calls
+from carbonspan.site._locate import Locator, calls, server_of
 from carbonspan.site._places import parse_region
 
-__all__ = ["Locator", "Names", "calls", "load", "parse_region", "regions", "site_of"]
+__all__ = ["Locator", "Names", "calls", "load", "parse_region", "regions", "server_of", "site_of"]

@@ -39,7 +39,7 @@ from carbonspan.site._hosts import NO_MATCH, PRIVATE, HostMatch, Names, host_of,
 from carbonspan.site._places import area_place, other_names, parse_region, region_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 METHODS = (
     "setting",
@@ -58,6 +58,7 @@ _CACHE_SIZE = 2048  # distinct calls an application makes: (provider, model, reg
 _TEXT_LENGTH = 512  # longer than any host name (253) with its scheme, or any model id; bounds what the cache may hold
 _PROFILE_DOTS = 2  # geography.vendor.model
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _NOWHERE = Place("", WORLD, "unknown", geography=WORLD)
 
 
@@ -82,8 +83,18 @@ def calls(attributes: Mapping[str, Any], provider: str, names: Names) -> bool:
     """Return whether a span calls one of the named providers or hosts."""
     if provider in names:
         return True
+    return any(host in names for host in _hosts(attributes))
+
+
+def server_of(attributes: Mapping[str, Any]) -> str:
+    """Return the host that a span called, "" where it does not say; this machine is always `localhost`."""
+    host = next(_hosts(attributes), "")
+    return "localhost" if host in _LOOPBACK else host
+
+
+def _hosts(attributes: Mapping[str, Any]) -> Iterator[str]:
     called = (attributes.get(name) for name, holds in evidence().items() if holds == "host")
-    return any(host_of(text) in names for text in called if isinstance(text, str))
+    return (host_of(text) for text in called if isinstance(text, str))
 
 
 class Locator:
