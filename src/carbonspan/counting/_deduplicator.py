@@ -12,8 +12,8 @@ No single sign decides:
 
 Most providers draw their ids at random: the same one twice is the same answer. Some servers count, or draw a small
 number, and begin anew when they restart: Ollama's are `chatcmpl-0` to `chatcmpl-998`
-(https://github.com/ollama/ollama/blob/main/middleware/openai.go, 2025), and stubs give all their answers one. Such an id
-shows that two spans differ, never that they are the same.
+(https://github.com/ollama/ollama/blob/main/middleware/openai.go, 2025), and stubs give all their answers one. Such an
+id shows that two spans differ, never that they are the same.
 
 No lock: a thread that the interpreter interrupts while it holds one would hold up every other that ends a span. What
 decides is in each case one operation on a dictionary, which no other thread can come between.
