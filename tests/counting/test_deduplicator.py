@@ -143,12 +143,17 @@ def test_an_id_that_came_with_other_tokens_is_none_from_then_on() -> None:
 
 def test_of_several_calls_the_nearest_in_time_is_meant() -> None:
     calls = Deduplicator()
-    for start_ns in (0, 4, 8):
+    for start_ns in (0, 6, 12):
         assert calls.judge(reported("", start_ns)) == COUNTED
-    for start_ns in (0, 4, 8):  # the last call would do for all of them, the first for two
+    for start_ns in (0, 6, 12):  # with the last that overlaps, none would be left for the third
         assert calls.judge(reported("", start_ns, scope="b")) == DUPLICATE
-    assert calls.judge(reported("", 17, scope="c")) == DUPLICATE
-    assert calls.judge(reported("", 9, scope="c")) == DUPLICATE  # 4 to 14
+
+
+def test_what_any_of_its_spans_says_of_who_answered_counts() -> None:
+    calls = Deduplicator()
+    assert calls.judge(reported()) == COUNTED
+    assert calls.judge(reported(scope="b", server="one.example")) == DUPLICATE
+    assert calls.judge(reported(scope="c", server="two.example")) == COUNTED
 
 
 def test_calls_that_ended_long_before_cost_no_look() -> None:
