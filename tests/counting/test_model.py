@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import set_span_in_context
 
 from carbonspan import CarbonSpanExporter, CarbonSpanProcessor
+from tests.contexts import DIRECT, REMOTE, VIAS, as_current
 
 SCOPES = ["opentelemetry.instrumentation.genai.openai", "opentelemetry.instrumentation.openai.v1"]
 START_NS = 1_772_366_400_000_000_000  # 2026-03-01T12:00:00Z
@@ -37,6 +38,7 @@ class Planned:
     start_ns: int = 0
     end_ns: int = 0
     scope: str = "openai"
+    via: str = DIRECT  # what stands for its parent in the context
     children: list[int] = field(default_factory=list)
 
 
@@ -57,7 +59,8 @@ def traces(draw: st.DrawFn, *, children_first: bool = False) -> Trace:
         ends = children_first or draw(st.integers(0, 9)) > 0
         # Of one answer all spans report the same tokens; others differ, lest they be tied by them.
         tokens = 1000 * answer if answer and kind != AGENT else 100 + 37 * at
-        spans.append(Planned(kind, parent, answer, tokens, ends, scope=draw(st.sampled_from(SCOPES))))
+        via = draw(st.sampled_from(VIAS))
+        spans.append(Planned(kind, parent, answer, tokens, ends, scope=draw(st.sampled_from(SCOPES)), via=via))
         if parent is not None:
             spans[parent].children.append(at)
     order = draw(st.permutations([at for at, span in enumerate(spans) if span.ends]))
@@ -198,7 +201,7 @@ def play(trace: Trace, *processors: SpanProcessor) -> None:
     for moment, starts, at in moments:
         span = trace.spans[at]
         if starts:
-            above = None if span.parent is None else set_span_in_context(live[span.parent])
+            above = None if span.parent is None else set_span_in_context(as_current(live[span.parent], span.via))
             live[at] = provider.get_tracer(span.scope).start_span(
                 str(at), above, start_time=START_NS + moment, attributes=attributes_of(span)
             )
@@ -220,7 +223,8 @@ def check(trace: Trace, spans: dict[int, dict[str, Any]], total_g: float) -> Non
     grams = {at: spans[at]["carbon.emissions.grams"] for at, verdict in verdicts.items() if verdict == "counted"}
     for at, attributes in spans.items():
         expected = [grams[one] for one in totals[at]]
-        shown = trace.spans[at].parent is None or verdicts[at] == "duplicate" or trace.spans[at].kind in {AGENT, SILENT}
+        is_root = trace.spans[at].parent is None or trace.spans[at].via == REMOTE
+        shown = is_root or verdicts[at] == "duplicate" or trace.spans[at].kind in {AGENT, SILENT}
         if expected and shown:
             assert attributes["carbon.task.emissions.grams"] == math.fsum(expected)  # to the last digit
             assert attributes["carbon.task.inferences"] == len(expected)

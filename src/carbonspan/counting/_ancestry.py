@@ -28,6 +28,12 @@ class SpanNode(Protocol):
     counted_as: bool | None
     """Whether the span itself was counted as one that encodes (`True`) or answers (`False`); `None`: as neither."""
 
+    contains: bool
+    """Whether it was counted in place of what is below it: a container whose own usage counts."""
+
+    loose: Totals | None
+    """What was reported in its trace, while it was open, below a parent that is not known; `None`: nothing."""
+
     @property
     def totals(self) -> Totals:
         """What was reported at it and below it."""
@@ -65,6 +71,22 @@ def was_counted(node: SpanNode, encodes: bool | None, start_ns: int) -> bool:  #
         and (encodes is None or counted_as is encodes)
         and (node.end_ns is None or start_ns < node.end_ns)
     )
+
+
+def loose_of(node: SpanNode) -> Totals:
+    """Return what was reported in the trace of a span below a parent that is not known; made where nothing was."""
+    if node.loose is None:
+        node.loose = Totals()
+    return node.loose
+
+
+class Unknown(NamedTuple):
+    """What may be above a span whose parent is not known: one that a sampler dropped, or one of another process."""
+
+    open: tuple[SpanNode, ...]
+    """All of its trace that were open when it started. Of those only containers take it for theirs."""
+    certain: tuple[SpanNode, ...]
+    """Those that are above it whichever of them is its nearest, nearest first: from these it inherits."""
 
 
 class _Uncounted(NamedTuple):

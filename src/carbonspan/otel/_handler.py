@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from carbonspan.counting._ancestry import SpanNode
+    from carbonspan.counting._ancestry import SpanNode, Unknown
     from carbonspan.counting._attribution import Attribution
     from carbonspan.estimate._estimator import Estimate
     from carbonspan.estimate._plan import Figures
@@ -66,8 +66,13 @@ class Spans(Protocol):
         """Return what is kept of a span, made where nothing was."""
         ...
 
-    def around(self, span: ReadableSpan) -> tuple[SpanNode | None, Sequence[SpanNode], Mapping[str, object]]:
-        """Return what is kept of a span and of those above it, nearest first, and the baggage it started with."""
+    def around(
+        self, span: ReadableSpan
+    ) -> tuple[SpanNode | None, Sequence[SpanNode], Mapping[str, object], Unknown | None]:
+        """Return what is kept of a span and of those above it, nearest first, and the baggage it started with.
+
+        Last what may be above the topmost of them, where its parent is not known.
+        """
         ...
 
 
@@ -164,7 +169,7 @@ class Handler:
         """Write the totals of what was counted below it onto a span that is no LLM span, where it is a local root."""
         parent = span.parent
         if parent is None or parent.is_remote:
-            new = self._task(self._spans.node(span))
+            new = self._task(self._spans.node(span), loosely=True)
             if new:
                 self._write(span, attributes, new)
         if lost(span):
@@ -185,10 +190,12 @@ class Handler:
         is_root: bool,  # noqa: FBT001 - on every LLM span below another
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
         """Return outcome, attributes and labels of an inference that may have spans above it or below it."""
-        node, above, carried = self._spans.around(span)
-        role = self.counter.inference(node, figures, above)
+        node, above, carried, unknown = self._spans.around(span)
+        role = self.counter.inference(node, figures, above, unknown)
         if role is not _COUNTED:
             return self._repeated(span, attributes, events, role, figures, is_root=is_root)
+        if unknown is not None:
+            above = (*above, *unknown.certain)
         self._spans.count(span, figures[0].encodes)
         plan = figures[0]
         attribution = self._attributor.of(attributes, events, carried, above, plan.watched)
@@ -221,9 +228,11 @@ class Handler:
         is_root: bool,
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
         """Return outcome, attributes and labels of a span whose call is counted elsewhere, or came from a cache."""
-        node, above, carried = self._spans.around(span)
+        node, above, carried, unknown = self._spans.around(span)
         if role is _DUPLICATE:
             return _DUPLICATED, role_attributes(role) | self._task(node), ()
+        if unknown is not None:
+            above = (*above, *unknown.certain)
         labels = self._whose(attributes, events, carried, above)[1]
         return Outcome.CACHED, cached_attributes(figures) | (self._task(node) if is_root else {}), labels
 
@@ -245,7 +254,8 @@ class Handler:
             new = self._task(spans.node(span))
         else:
             elsewhere = figures if usage.role is _DUPLICATE else None  # counted by another process
-            self.counter.reported(spans.around(span)[1], usage.operation, elsewhere)
+            _, above, _, unknown = spans.around(span)
+            self.counter.reported(above, unknown, usage.operation, elsewhere)
             outcome, new, labels = self._repeated(span, attributes, events, usage.role, figures, is_root=is_root)
             figures = None if usage.role is _DUPLICATE else figures
         missed = self._write(span, attributes, new) if new else 0
@@ -261,16 +271,18 @@ class Handler:
         start_ns: int,
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
         node = self._spans.made(span)
-        _, above, carried = self._spans.around(span)
+        _, above, carried, unknown = self._spans.around(span)
         new = role_attributes(Role.CONTAINER)
-        if figures is None or self.counter.container(node, figures, start_ns, above) is not _COUNTED:
-            return Outcome.CONTAINER, new | self._task(node), ()
+        if figures is None or self.counter.container(node, figures, start_ns, above, unknown) is not _COUNTED:
+            return Outcome.CONTAINER, new | self._task(node, loosely=True), ()
+        if unknown is not None:
+            above = (*above, *unknown.certain)
         attribution, labels = self._whose(attributes, events, carried, above)
         if self._says_more:
             new.update(attribution.attributes())
             self.counter.flagged(above, attribution.flags)
         outcome = Outcome.PARTIAL_USAGE if figures.plan.usage.partial else Outcome.CONTAINER_USAGE
-        return outcome, self._writer.of(figures) | new | self._task(node), labels
+        return outcome, self._writer.of(figures) | new | self._task(node, loosely=True), labels
 
     def _whose(
         self,
@@ -284,14 +296,23 @@ class Handler:
             return attribution, ()
         return attribution, attribution.labels(self._labels, attributes)
 
-    def _task(self, node: SpanNode | None) -> dict[str, Any]:
-        """Return the totals of what was counted at and below a span that ends, and the flags below a root."""
-        if node is None or not self._says_more or not len(node.totals):
+    def _task(self, node: SpanNode | None, *, loosely: bool = False) -> dict[str, Any]:
+        """Return the totals of what was counted at and below a span that ends, and the flags below a root.
+
+        Args:
+            node: What is kept of the span.
+            loosely: Whether what was reported below a parent that is not known is taken to be below it.
+        """
+        loose = node.loose if node is not None and loosely else None
+        if node is None or not self._says_more or not (len(node.totals) or loose):
             return {}
-        totals = node.totals.sum()
-        if not totals[0]:
+        inferences, emissions_g, energy_wh = node.totals.sum()
+        if loose:
+            more = loose.sum()
+            inferences, emissions_g, energy_wh = inferences + more[0], emissions_g + more[1], energy_wh + more[2]
+        if not inferences:
             return {}
-        task = task_attributes(*totals)
+        task = task_attributes(inferences, emissions_g, energy_wh)
         # All at once, since another thread may show one more meanwhile.
         task.update((FLAG + key, variant) for key, variant in tuple(node.totals.flags.items()))
         return task

@@ -1,9 +1,10 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""How the spans of this process hang together: which was current when another started, and what is kept of each.
+"""How the spans of this process hang together: below which another started, and what is kept of each.
 
 What is kept hangs on the SDK's own span objects, under names of ours, so that it lives as long as they do and no
-longer: spans that never end leave nothing behind.
+longer: spans that never end leave nothing behind. A parent is known by its ids (`_known`); where it is current in the
+context as the SDK's own span, it is at hand without a look.
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
-from opentelemetry.trace import INVALID_SPAN, get_current_span
+from opentelemetry.trace import get_current_span
 
-from carbonspan.counting._ancestry import MAX_DEPTH, Totals
+from carbonspan import usage as usages
+from carbonspan.core._outcome import Role
+from carbonspan.counting._ancestry import MAX_DEPTH, Totals, Unknown
+from carbonspan.otel import _known as known
 from carbonspan.otel._writeback import held, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import SpanContext
 
 # The names under which it hangs there.
-_CONTEXT, _PARENT, _NODE = "_carbonspan_context", "_carbonspan_parent", "_carbonspan_node"
+_CONTEXT = "_carbonspan_context"  # `None` once it was handled
+_PARENT, _NODE = "_carbonspan_parent", "_carbonspan_node"
+_UNKNOWN = "_carbonspan_unknown"  # what may be above it, where its parent is not known
 _PATH = "_carbonspan_path"  # its own node and those above it: where a span comes from does not change
 _COUNTED, _DEPTH, _HOPS = "_carbonspan_counted", "_carbonspan_depth", "_carbonspan_hops"
 
@@ -36,17 +43,22 @@ _DEEPEST = 1024
 """Spans in a row, each begun below the one before; beyond, a span forgets where it came from. The same with spans that
 overlap: a task that starts the next one and then ends never has an ancestor in a row that had ended."""
 
+MAX_OPEN = 64
+"""Open spans of a trace, the oldest, among which those above a span of an unknown parent are looked for."""
+
 
 class LiveNode:
     """What is kept of a span below which something reported usage: a `SpanNode`."""
 
-    __slots__ = ("_attributes", "_span", "counted_as", "events", "totals")
+    __slots__ = ("_attributes", "_span", "contains", "counted_as", "events", "loose", "totals")
 
     def __init__(self, span: Any) -> None:
         # Not the span itself, on which this hangs: then only the garbage collector could let go of both.
         self._span = weakref.ref(span)
         self._attributes, self.events = held(span)
         self.totals = Totals()
+        self.loose: Totals | None = None
+        self.contains = False
         self.counted_as: bool | None = getattr(span, _COUNTED, None)
 
     @property
@@ -63,21 +75,24 @@ class LiveNode:
 
 _NOTHING: Mapping[str, object] = {}
 
-# Spans by id, for SDKs whose `on_end` is given a copy of the span that started (below 1.40).
-_by_id: weakref.WeakValueDictionary[int, Span] = weakref.WeakValueDictionary()
 
-
-def started(span: Any, context: Context, *, copies: bool) -> None:
-    """Remember the context a span starts in: its parent as an object, and the baggage.
+def started(span: Any, context: Context) -> None:
+    """Remember what a span starts below, and the baggage.
 
     Args:
         span: The span that starts.
         context: The context it starts in.
-        copies: Whether the SDK hands out copies when it ends.
     """
-    if context:
-        parent = get_current_span(context)
-        if parent is not INVALID_SPAN:
+    above = span.parent
+    if above is not None:
+        parent: Any = get_current_span(context)
+        if type(parent) is not type(span):  # a wrapper, or ids that came from elsewhere
+            parent = known.find(above)
+        if parent is None:
+            unknown = _unknown(span, above)
+            if unknown is not None:
+                span._carbonspan_unknown = unknown  # noqa: SLF001 - ours
+        else:
             if getattr(parent, "end_time", None) is not None:
                 hops = getattr(parent, _HOPS, 0) + 1
                 if hops > MAX_ENDED:
@@ -87,11 +102,45 @@ def started(span: Any, context: Context, *, copies: bool) -> None:
             if depth % MAX_DEPTH == 0 and not _let_go(parent, depth):
                 return
             span._carbonspan_depth = depth  # noqa: SLF001 - ours
-            if hasattr(parent, "_readable_span"):  # it records, in this process
-                span._carbonspan_parent = parent  # noqa: SLF001 - ours
+            span._carbonspan_parent = parent  # noqa: SLF001 - ours
     span._carbonspan_context = context  # noqa: SLF001 - ours
-    if copies:
-        _by_id[span.context.span_id] = span
+
+
+def _unknown(span: Any, above: SpanContext) -> Unknown | None:
+    """Return what may be above a span whose parent is not known, `None` where nothing can be.
+
+    That is whatever is open in its trace in this process, but for calls, which hold none, and for what stands beside
+    it: spans of the same unknown parent, and requests of the same trace that came from elsewhere as this one did.
+    """
+    found: list[Any] = []
+    for one in known.open_in(above.trace_id):
+        if one is not span and len(found) < MAX_OPEN:
+            top = (one, *ancestors(one))[-1]
+            from_ = top.parent
+            if from_ is not None and (from_.span_id == above.span_id or (from_.is_remote and above.is_remote)):
+                continue
+            if not _is_call(one):
+                found.append(one)
+    if not found:
+        return None
+    # Whose it was is inherited from what is above it for certain: the latest that is open, and what is above that, as
+    # far as it is above all others that are open, too.
+    latest = max(found, key=lambda one: one.start_time or 0)
+    path = _path(latest)
+    on_path = {id(node) for node in path}
+    for one in found:
+        theirs = _path(one)
+        if id(theirs[0]) not in on_path:
+            above_it = {id(node) for node in theirs}
+            path = tuple(node for node in path if id(node) in above_it)
+    return Unknown(tuple(map(_made, found)), path[:MAX_DEPTH])
+
+
+def _is_call(span: Any) -> bool:
+    """Return whether a span is known by now for a model's call: nothing is below it that it does not report itself."""
+    scope = span.instrumentation_scope
+    found = usages.read(plain(held(span)[0]), scope.name if scope else "")
+    return found is not None and found.role is not Role.CONTAINER
 
 
 def _let_go(parent: Any, depth: int) -> bool:
@@ -115,19 +164,13 @@ def ancestors(span: Any) -> Iterator[Any]:
 
 
 class LiveSpans:
-    """Finds what is kept of the spans of this process, for the handler of a processor.
-
-    Args:
-        copies: Whether the SDK hands out copies when a span ends.
-    """
+    """Finds what is kept of the spans of this process, for the handler of a processor."""
 
     evicted = 0
     """None are ever forgotten for want of room."""
 
-    def __init__(self, *, copies: bool = False) -> None:
-        self._copies = copies
-
-    def alone(self, span: Any, encodes: bool) -> bool:  # noqa: FBT001 - on every LLM span
+    @staticmethod
+    def alone(span: Any, encodes: bool) -> bool:  # noqa: FBT001 - on every LLM span
         """Return whether a span started below nothing, with no baggage, and nothing reported below it; then count it.
 
         False where in doubt.
@@ -140,37 +183,46 @@ class LiveSpans:
         span._carbonspan_counted = encodes  # noqa: SLF001 - ours
         return True
 
-    def count(self, span: Any, encodes: bool | None) -> None:  # noqa: FBT001 - as above
+    @staticmethod
+    def count(span: Any, encodes: bool | None) -> None:  # noqa: FBT001 - as above
         """Keep that a span was counted itself, for what ends below it later; `None`: that it was not."""
-        original = _original(span) if self._copies else span
-        original._carbonspan_counted = encodes  # noqa: SLF001 - ours
+        original(span)._carbonspan_counted = encodes  # noqa: SLF001 - ours
 
-    def node(self, span: ReadableSpan) -> LiveNode | None:
+    @staticmethod
+    def node(span: ReadableSpan) -> LiveNode | None:
         """Return what is kept of a span that ends, `None` where nothing is."""
-        return getattr(_original(span) if self._copies else span, _NODE, None)
+        return getattr(original(span), _NODE, None)
 
-    def made(self, span: ReadableSpan) -> LiveNode:
+    @staticmethod
+    def made(span: ReadableSpan) -> LiveNode:
         """Return what is kept of a span that ends, made where nothing was."""
-        return _made(_original(span) if self._copies else span)
+        return _made(original(span))
 
-    def around(self, span: ReadableSpan) -> tuple[LiveNode | None, tuple[LiveNode, ...], Mapping[str, object]]:
-        """Return what is kept of a span that ends and of those above it, nearest first, and the baggage it has."""
-        original: Any = _original(span) if self._copies else span
-        node = getattr(original, _NODE, None)
-        context = getattr(original, _CONTEXT, None)
-        if not context:
-            return node, (), _NOTHING
-        parent = getattr(original, _PARENT, None)
+    @staticmethod
+    def around(
+        span: ReadableSpan,
+    ) -> tuple[LiveNode | None, tuple[LiveNode, ...], Mapping[str, object], Unknown | None]:
+        """Return what is kept of a span that ends and of those above it, nearest first, and the baggage it has.
+
+        Last what may be above the topmost of them, where its parent is not known.
+        """
+        one: Any = original(span)
+        node = getattr(one, _NODE, None)
+        context = getattr(one, _CONTEXT, None)
+        if context is None:
+            return node, (), _NOTHING, None
+        parent = getattr(one, _PARENT, None)
         if parent is None:
-            return node, (), baggage.get_all(context)
-        path: tuple[LiveNode, ...] | None = getattr(parent, _PATH, None)
+            return node, (), baggage.get_all(context) if context else _NOTHING, getattr(one, _UNKNOWN, None)
+        path: tuple[tuple[LiveNode, ...], Unknown | None] | None = getattr(parent, _PATH, None)
         if path is None:
             # On the span, not on its node: a node that holds itself is left to the garbage collector, and one that
             # holds others' paths would keep a chain of them.
-            path = (_made(parent), *map(_made, ancestors(parent)))[:MAX_DEPTH]
+            spans = (parent, *ancestors(parent))[:MAX_DEPTH]
+            path = tuple(map(_made, spans)), getattr(spans[-1], _UNKNOWN, None)
             parent._carbonspan_path = path  # noqa: SLF001 - ours
         # The parent only: nothing else is carried.
-        return node, path, _NOTHING if len(context) == 1 else baggage.get_all(context)
+        return node, path[0], _NOTHING if len(context) == 1 else baggage.get_all(context), path[1]
 
 
 def _made(span: Any) -> LiveNode:
@@ -180,8 +232,22 @@ def _made(span: Any) -> LiveNode:
     return node
 
 
-def _original(span: Any) -> Any:
-    """Return the object that `started` was given for a span that ends."""
-    if hasattr(span, _CONTEXT) or not _by_id:
+def _path(span: Any) -> tuple[LiveNode, ...]:
+    """Return what is kept of a span, of those above it, and of those that are above the topmost for certain."""
+    spans = (span, *ancestors(span))
+    unknown = getattr(spans[-1], _UNKNOWN, None)
+    return (*map(_made, spans), *(unknown.certain if unknown else ()))
+
+
+def original(span: Any) -> Any:
+    """Return the object that `started` was given for a span that ends: some SDKs and wrappers hand out a copy."""
+    if hasattr(span, _CONTEXT):
         return span
-    return _by_id.get(span.context.span_id, span) if span.context else span
+    context = span.context
+    found = known.find(context) if context else None
+    return span if found is None else found
+
+
+def was_ending(span: ReadableSpan) -> bool:
+    """Return whether a span that is given to `on_end` was given to `_on_ending` before."""
+    return getattr(original(span), _CONTEXT, span) is None
