@@ -92,7 +92,8 @@ class CarbonSpanProcessor(Carbon, SpanProcessor):
         # That is found out span by span: of two providers one may have a wrapper. The SDK calls both hooks one after
         # the other, so mostly a look is enough.
         try:
-            if span.context is self._ending or was_ending(span):
+            context = span.context
+            if (context is self._ending and context is not None) or was_ending(span):
                 return
             if self._ending is not self and marked(read(span)):
                 return  # it started before there was a processor, and ended with one
