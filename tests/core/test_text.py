@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
 
-from carbonspan.core._text import MAX_CHARACTERS, as_attribute, as_text, clean
+from carbonspan.core._text import MAX_CHARACTERS, as_attribute, as_text, clean, digits
 
 # All code points, halves of surrogate pairs among them, which `st.text()` leaves out.
 TEXTS = st.text(st.characters(), max_size=300)
@@ -70,3 +71,32 @@ def test_an_attribute_of_another_span_can_be_exported(value: Any) -> None:
         encoded = encode_spans([span])  # type: ignore[list-item]
         assert [a.key for a in encoded.resource_spans[0].scope_spans[0].spans[0].attributes] == ["k"]
         encoded.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.0, "0"),
+        (0.000123456, "0.000123"),
+        (0.012, "0.0120"),
+        (0.9996, "1.00"),
+        (1.2, "1.20"),
+        (34.55, "34.5"),
+        (99.96, "100"),
+        (123.4, "123"),
+        (1234.5, "1,230"),
+        (1234567, "1,230,000"),
+        (1e-9, "1.00e-09"),
+        (2.5e12, "2.50e+12"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+    ],
+)
+def test_three_significant_digits(value: float, text: str) -> None:
+    assert digits(value) == text
+
+
+@given(st.floats(1e-9, 1e12))
+def test_numbers_are_off_by_half_a_percent_at_most(value: float) -> None:
+    assert float(digits(value).replace(",", "")) == pytest.approx(value, rel=0.00501)

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from carbonspan.cli._output import time_of
-from carbonspan.core._numbers import digits
+from carbonspan.core._text import digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

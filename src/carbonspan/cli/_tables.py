@@ -14,7 +14,7 @@ from rich.text import Text
 
 from carbonspan import site
 from carbonspan.cli._output import new_table, plain
-from carbonspan.core._numbers import digits
+from carbonspan.core._text import digits
 from carbonspan.energy._registry import default_registry
 from carbonspan.grid._resolver import Resolver
 

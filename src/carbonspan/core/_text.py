@@ -1,6 +1,6 @@
 # Copyright The carbonspan authors
 # SPDX-License-Identifier: Apache-2.0
-"""What leaves the process of values that spans and baggage bring: cut, and such that every exporter can write it.
+"""How values become text: those of spans and baggage so that every exporter can write them, numbers so that they read.
 
 A Python text may hold half of a surrogate pair, which is no UTF-8: the Prometheus exporter then answers no more, and
 OTLP drops the point. A Python integer has no bound: beyond a few thousand digits it cannot even be turned into text
@@ -9,6 +9,7 @@ OTLP drops the point. A Python integer has no bound: beyond a few thousand digit
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 MAX_CHARACTERS = 128
@@ -46,3 +47,20 @@ def as_attribute(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(one for one in map(as_attribute, value) if one is not None)
     return value
+
+
+_DIGITS = 3
+# Between these, three digits read well without an exponent.
+_SMALLEST, _LARGEST = 1e-4, 1e9
+
+
+def digits(value: float) -> str:
+    """Return a number with three significant digits (0.0123, 1.20, 1,230); 0 and what is not finite as they are."""
+    if not value or not math.isfinite(value):
+        return f"{value:.0f}"
+    rounded = f"{value:.{_DIGITS - 1}e}"
+    if not _SMALLEST <= abs(value) < _LARGEST:
+        return rounded
+    # From the rounded number: 9.999 is 10.0, one digit fewer behind the point than 9.99.
+    exponent = int(rounded.partition("e")[2])
+    return f"{float(rounded):,.{max(0, _DIGITS - 1 - exponent)}f}"

@@ -15,7 +15,7 @@ from rich.constrain import Constrain
 from rich.panel import Panel
 from rich.text import Text
 
-from carbonspan.core._numbers import digits
+from carbonspan.core._text import digits
 from carbonspan.demo._scenario import AGENT, ENTERPRISE, FLAG_KEY, FRONTIER, RIGHT_SIZED, VARIANTS
 
 if TYPE_CHECKING:
