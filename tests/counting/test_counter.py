@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -435,3 +436,47 @@ def test_subscribers_get_each_counted_inference_with_its_attribution(caplog: pyt
     tracer.start_span("chat", attributes=CHAT).end()
     processor.counts()
     assert len(got) == 2
+
+
+ASKED = {key: value for key, value in CHAT.items() if "usage" not in key and key != "gen_ai.response.id"}
+WHOLE = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100}
+PARTS: dict[str, dict[str, Any]] = {
+    "input": {"gen_ai.usage.input_tokens": 1000},
+    "output": {"gen_ai.usage.output_tokens": 100},
+    "total": {"gen_ai.usage.total_tokens": 1100},
+}
+
+
+def outcomes(first: dict[str, Any], second: dict[str, Any], *, nested: bool) -> dict[str, int]:
+    """End two spans of two instrumentations at the same time, the second before the first, and count."""
+    processor = CarbonSpanProcessor(metrics=False)
+    provider, _ = pipeline(processor)
+    outer = provider.get_tracer("a").start_span("call", Context(), attributes=ASKED | first, start_time=10)
+    below = set_span_in_context(outer) if nested else Context()
+    provider.get_tracer("b").start_span("call", below, attributes=ASKED | second, start_time=12).end(48)
+    outer.end(50)
+    return dict(processor.counts())
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_whole_usage_and_a_part_of_it_are_one_call(part: dict[str, Any], nested: bool) -> None:  # noqa: FBT001
+    assert outcomes(part, WHOLE, nested=nested) == {"enriched": 1, "duplicate": 1}
+    assert outcomes(WHOLE, part, nested=nested) == {"partial_usage": 1, "duplicate": 1}
+    assert outcomes(part, part, nested=nested) == {"partial_usage": 1, "duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (PARTS["input"], {"gen_ai.usage.input_tokens": 1001, "gen_ai.usage.output_tokens": 100}),
+        (PARTS["output"], {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 101}),
+        (PARTS["total"], {"gen_ai.usage.input_tokens": 1001, "gen_ai.usage.output_tokens": 100}),
+        (PARTS["total"], {"gen_ai.usage.total_tokens": 1101}),
+        (PARTS["total"], PARTS["input"]),
+        (PARTS["input"], PARTS["output"]),  # nothing in common is no sign
+    ],
+)
+def test_parts_that_differ_are_two_calls(one: dict[str, Any], other: dict[str, Any]) -> None:
+    for first, second in ((one, other), (other, one)):
+        assert "duplicate" not in outcomes(first, second, nested=False)

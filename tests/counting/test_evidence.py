@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from carbonspan.counting._deduplicator import agree, is_common, is_unguessable, one_holds_the_other, overlap
+from carbonspan.counting._evidence import agree, is_common, is_unguessable, one_holds_the_other, overlap
 from tests.figures import figures
 
 if TYPE_CHECKING:

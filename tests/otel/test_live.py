@@ -344,13 +344,13 @@ def trees(draw: st.DrawFn, depth: int = 0) -> list[tuple[str, str, list[Any]]]:
     return made
 
 
-def inferences(tree: list[tuple[str, str, list[Any]]]) -> int:
-    """Return how many are counted: each call, and each agent below which there is none."""
-    count = 0
+def counted(tree: list[tuple[str, str, list[Any]]]) -> list[int]:
+    """Return the input tokens of what is counted: each call, and each agent below which there is none."""
+    found = []
     for name, _, below in tree:
-        counted = inferences(below)
-        count += 1 if name == "chat" or (name == "agent" and not counted) else counted
-    return count
+        inner = counted(below)
+        found += [1000] if name == "chat" else [2000] if name == "agent" and not inner else inner
+    return found
 
 
 @settings(max_examples=150, deadline=None)
@@ -362,7 +362,11 @@ def test_whatever_was_dropped_or_wrapped_all_is_counted_once(tree: list[Any], wa
 
     def run(below: list[Any]) -> None:
         for name, via, under in below:
-            attributes = {"chat": CHAT, "agent": AGENT}.get(name)
+            attributes: dict[str, Any] | None = {"chat": CHAT, "agent": AGENT}.get(name)
+            tokens = sum(counted(under))
+            if name == "agent" and tokens:
+                attributes = AGENT | llm_attributes(input_tokens=tokens, output_tokens=tokens // 10)
+                attributes["gen_ai.operation.name"] = "invoke_agent"
             with pipeline.span(name, attributes, via if known_ids and name != DROPPED else DIRECT):
                 run(under)
 
@@ -371,5 +375,5 @@ def test_whatever_was_dropped_or_wrapped_all_is_counted_once(tree: list[Any], wa
     grams = math.fsum(pipeline.grams().values())
     (root,) = pipeline.ended()["root"]
     assert pipeline.counts().get("error", 0) == 0
-    assert root.get("carbon.task.inferences", 0) == inferences(tree)
+    assert root.get("carbon.task.inferences", 0) == len(counted(tree))
     assert root.get("carbon.task.emissions.grams", 0.0) == pytest.approx(grams)

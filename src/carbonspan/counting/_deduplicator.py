@@ -21,16 +21,30 @@ decides is in each case one operation on a dictionary, which no other thread can
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict, deque
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from carbonspan.core._fork import renew_in_child
 from carbonspan.core._outcome import Role
+from carbonspan.counting._evidence import (
+    CLOSE_NS,
+    agree,
+    are_of_one_model,
+    distance,
+    is_common,
+    is_unguessable,
+    one_holds_the_other,
+    overlap,
+    tokens,
+    tokens_agree,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from carbonspan.counting._evidence import Tokens
     from carbonspan.estimate._plan import Figures, Plan
 
 MAX_CALLS = 8192
@@ -39,99 +53,11 @@ MAX_AGE_NS = 3_600_000_000_000
 """How long an answer is remembered, by the spans' own time: an hour. Two spans of one call are seconds apart; an answer
 from a cache may come later, and is then counted as an inference of its own."""
 _MAX_ALIKE = 256  # calls of equal tokens among which that of a span is looked for
+_MAX_PARTIAL = 64  # tokens of calls among which those are looked for that agree with a partial usage
 _MAX_ENDED = 16  # calls that had ended before it; those that came before them will have, too
 
 # Looking a member of an Enum up runs Python code, on 3.11.
 _COUNTED, _DUPLICATE, _CACHED = Role.INFERENCE, Role.DUPLICATE, Role.CACHED
-
-CLOSE_NS = 60_000_000_000
-"""How far apart two reports of one answer with an unguessable id may lie: the clocks of client and server differ."""
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_RUN = re.compile(r"[0-9A-Za-z]{16,}")
-# Gemini's are 16 random bytes in URL-safe base 64, with "-" and "_" among them.
-_URL_SAFE = re.compile(r"[0-9A-Za-z_-]{22,24}")
-_CHANGE = re.compile(r"[0-9][A-Za-z]|[A-Za-z](?=[0-9])|[a-z](?=[A-Z])")
-_LEAST_DISTINCT, _LEAST_LETTERS, _LEAST_CHANGES = 8, 3, 6
-
-# Azure serves OpenAI's models, and is called "openai" by whoever only sees the client.
-_FAMILIES = {"azure": "openai"}
-# These serve the models of others, who are named as the provider by whoever only sees the client.
-_CLOUDS = frozenset({"aws", "azure", "gcp"})
-
-
-def is_unguessable(response_id: str) -> bool:
-    """Return whether an id is long and random, so that no two answers have the same.
-
-    A random id that does not look it (1 in 20 of the shortest in use) is taken for one that may come again.
-    """
-    found = _UUID.search(response_id)
-    if found:
-        return _is_varied(found[0].replace("-", ""))
-    for run in _RUN.findall(response_id):
-        letters = sum(map(str.isalpha, run))
-        if letters >= _LEAST_LETTERS and (letters < len(run) or not run.islower()) and _is_varied(run):
-            return True
-    return _URL_SAFE.fullmatch(response_id) is not None and len(_CHANGE.findall(response_id)) >= _LEAST_CHANGES
-
-
-def _is_varied(run: str) -> bool:
-    """Return whether a run is no number filled up with zeros."""
-    return len(set(run)) >= _LEAST_DISTINCT
-
-
-def is_common(figures: Figures) -> bool:
-    """Return whether an id that can be guessed is one that many calls have: it ends in a number, or names the model."""
-    response_id, usage = figures.response_id, figures.plan.usage
-    return response_id[-1:].isdigit() or response_id in {usage.model, usage.request_model}
-
-
-def tokens(figures: Figures) -> tuple[int | None, int | None, bool]:
-    """Return what spans of one call agree in: input and output tokens, and whether it encodes."""
-    return figures[4], figures[5], figures[0].encodes
-
-
-def agree(one: Plan, other: Plan) -> bool:
-    """Return whether two spans can be of one call by who answered: server, provider and model, where both say so."""
-    if one is other:
-        return True
-    if one.server and other.server and one.server != other.server:
-        return False
-    return are_of_one_model(one, other) and _may_be_one(one.usage.provider, other.usage.provider)
-
-
-def are_of_one_model(one: Plan, other: Plan) -> bool:
-    """Return whether two spans can be of one model: a name that is not known (a deployment's) can be any."""
-    own, others = one.energy, other.energy
-    if one.encodes is not other.encodes:
-        return False
-    return own.model_id == others.model_id or not (own.model_known and others.model_known)
-
-
-def _may_be_one(provider: str, other: str) -> bool:
-    if not (provider and other):
-        return True
-    own, others = provider.partition(".")[0], other.partition(".")[0]
-    if _FAMILIES.get(own, own) == _FAMILIES.get(others, others):
-        return True
-    return (own in _CLOUDS) is not (others in _CLOUDS)
-
-
-def overlap(one: Figures, other: Figures, apart_ns: int = 0) -> bool:
-    """Return whether two spans were open at one time, or at most so far apart."""
-    start, end, others_start, others_end = one[1], one[2], other[1], other[2]
-    return (start < others_end + apart_ns and others_start < end + apart_ns) or start == others_start
-
-
-def one_holds_the_other(one: Figures, other: Figures) -> bool:
-    """Return whether one of two spans was open as long as the other."""
-    start, end, others_start, others_end = one[1], one[2], other[1], other[2]
-    return (start <= others_start and others_end <= end) or (others_start <= start and end <= others_end)
-
-
-def distance(one: Figures, other: Figures) -> int:
-    """Return by how much the times of two spans differ, nanoseconds: of several candidates the nearest is the one."""
-    return abs(one[1] - other[1]) + abs(one[2] - other[2])
 
 
 class _Call:
@@ -161,7 +87,7 @@ class _Call:
         first, plan = self.first, figures.plan
         if not are_of_one_model(first.plan, plan):
             return None
-        alike = tokens(first) == tokens(figures)
+        alike = tokens_agree(tokens(first), tokens(figures))
         if plan.scope not in self.scopes:
             # Some count a stream differently, or leave reasoning out.
             if not alike and not overlap(first, figures, CLOSE_NS):
@@ -180,7 +106,7 @@ class _Call:
             and overlap(first, figures)
             and self.may_be_of(figures.plan)
             and (
-                tokens(first) == tokens(figures)
+                tokens_agree(tokens(first), tokens(figures))
                 or (
                     # One of them counts a stream differently, or leaves reasoning out.
                     not is_common(figures)
@@ -204,7 +130,8 @@ class Deduplicator:
         # Not plain dicts: there, each look for the oldest passes over all that went before it. A call stands in them as
         # its figures until there is more to keep of it.
         self._by_id: OrderedDict[str, Figures | _Call] = OrderedDict()
-        self._by_tokens: OrderedDict[tuple[int | None, int | None, bool], list[_Call]] = OrderedDict()
+        self._by_tokens: OrderedDict[Tokens, list[_Call]] = OrderedDict()
+        self._partial = False  # whether a call reported one side of its tokens, or only their total
         self._recent: deque[Figures] = deque(maxlen=capacity)  # not yet in `_by_tokens`, which only two scopes need
         self._indexed = 0  # calls in `_by_tokens`
         self._let_go = 0  # calls that went from there since they were last counted
@@ -303,9 +230,11 @@ class Deduplicator:
         """Return whether a span is of one of the calls with the same tokens; that call is then also of its scope."""
         self._index()
         response_id, plan = figures.response_id, figures.plan
+        self._partial = self._partial or plan.usage.partial
         scope, start_ns, ended = plan.scope, figures.start_ns, 0
-        found: list[tuple[int, int, _Call]] = []
-        for call in reversed(self._by_tokens.get(tokens(figures), ())):
+        found: list[tuple[bool, int, int, _Call]] = []
+        same = self._by_tokens.get(tokens(figures), ())
+        for call in (*self._agreeing(figures), *reversed(same)) if self._partial else reversed(same):
             first = call.first
             if not overlap(first, figures):
                 if first.end_ns <= start_ns:
@@ -317,15 +246,26 @@ class Deduplicator:
                 and not (response_id and call.response_id and response_id != call.response_id)
                 and call.may_be_of(plan)
             ):
-                found.append((distance(first, figures), len(found), call))
+                part = first.plan.usage.partial is not plan.usage.partial  # the same tokens are the better sign
+                found.append((part, distance(first, figures), len(found), call))
         found.sort()
-        for _, _, call in found:
+        for *_, call in found:
             if call.claimed(figures):  # no other thread was faster
                 if response_id and not call.response_id:
                     call.response_id = response_id
                     self._by_id[response_id] = call
                 return True
         return False
+
+    def _agreeing(self, figures: Figures) -> Iterable[_Call]:
+        """Return recent calls at the same time that report a part of what a span reports, or more than it does."""
+        own = tokens(figures)
+        try:
+            recent = tuple(islice(reversed(self._by_tokens.items()), _MAX_PARTIAL))
+        except RuntimeError:  # another thread has added one meanwhile
+            return ()
+        agreeing = [calls for key, calls in recent if key != own and tokens_agree(key, own)]
+        return [call for calls in agreeing for call in calls[-_MAX_PARTIAL:] if overlap(call.first, figures)]
 
     def _index(self) -> None:
         """Take the calls that came since the last time in by their tokens."""
@@ -342,6 +282,7 @@ class Deduplicator:
                 call = _Call(figures)
                 if known is figures:
                     self._by_id[response_id] = call
+            self._partial = self._partial or figures.plan.usage.partial
             key = tokens(figures)
             alike = self._by_tokens.setdefault(key, [])
             alike.append(call)

@@ -6,8 +6,7 @@ Children mostly come before their parents. What is known of a span is kept under
 handed up to those above it as soon as that shows who they are. Bounded: the oldest go first.
 
 Whether a parent that has not come will ever come is not known: it may be open, or dropped by a sampler. So what was
-reported below such a one is taken for that of a container only where that would else have nothing below it, and for
-that of the trace's root.
+reported below such a one is taken for that of a container only where its usage says so, and for that of the root.
 """
 
 from __future__ import annotations
@@ -155,19 +154,31 @@ class ExportedSpans:
             node.loose = self._loose(self._reports.get(span.context.trace_id, ()))
         return node
 
-    def made(self, span: ReadableSpan) -> ExportedNode:
-        """Return what is kept of a container of the batch, with what may be below it."""
+    def made(self, span: ReadableSpan, figures: Figures | None = None) -> ExportedNode:
+        """Return what is kept of a container of the batch, with what may be below it.
+
+        Where nothing is below it for certain, that is what was reported within its time below parents that have not
+        come, if its own usage is the sum of that, or one of it: else it may as well be of what runs beside it.
+
+        Args:
+            span: The span.
+            figures: What its own usage would count for.
+        """
         node = self.node(span)
-        if span.context is not None and not len(node.totals) and node.loose is None:
-            start_ns, end_ns, own = span.start_time or 0, span.end_time or 0, {id(node), *map(id, self._above(node))}
-            node.loose = self._loose(
+        if span.context is not None and figures is not None and not len(node.totals) and node.loose is None:
+            own = {id(node), *map(id, self._above(node))}
+            within = [
                 (one, report)
                 for one, report in self._reports.get(span.context.trace_id, ())
-                if one.end_ns is not None
-                and one.end_ns <= end_ns
-                and (isinstance(report, bool) or report.start_ns >= start_ns)
+                if not isinstance(report, bool)
+                and figures.start_ns <= report.start_ns
+                and report.end_ns <= figures.end_ns
+                and self._unknown_above(one)
                 and not own.intersection(map(id, self._above(one)))
-            )
+            ]
+            tokens = [_tokens(report) for _, report in within]
+            if _tokens(figures) in {*tokens, tuple(map(sum, zip(*tokens, strict=True)))}:
+                node.loose = self._loose(within)
         return node
 
     def around(
@@ -221,3 +232,7 @@ class ExportedSpans:
         if found is None:
             found = self._spans[key] = ExportedNode()
         return found
+
+
+def _tokens(figures: Figures) -> tuple[int, ...]:
+    return figures.input_tokens or 0, figures.output_tokens or 0

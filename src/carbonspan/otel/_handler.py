@@ -16,7 +16,7 @@ from carbonspan.core.values import Level
 from carbonspan.counting._attribution import AGENT, FLAG, NOTHING, Attributor
 from carbonspan.counting._counter import Counter
 from carbonspan.counting._handled import handled
-from carbonspan.otel._writeback import facts, lost
+from carbonspan.otel._writeback import facts, handled, lost
 from carbonspan.telemetry._contract import marked
 from carbonspan.telemetry._cost import stated
 from carbonspan.telemetry._queue import RELIEF, Entry, queue
@@ -62,8 +62,8 @@ class Spans(Protocol):
         """Return what is kept of a span, `None` where nothing is."""
         ...
 
-    def made(self, span: ReadableSpan) -> SpanNode:
-        """Return what is kept of a span, made where nothing was."""
+    def made(self, span: ReadableSpan, figures: Figures | None = None) -> SpanNode:
+        """Return what is kept of a container, made where nothing was; `figures`: what its own usage would count for."""
         ...
 
     def around(
@@ -270,7 +270,7 @@ class Handler:
         figures: Figures | None,
         start_ns: int,
     ) -> tuple[str, dict[str, Any], tuple[object, ...]]:
-        node = self._spans.made(span)
+        node = self._spans.made(span, figures)
         _, above, carried, unknown = self._spans.around(span)
         new = role_attributes(Role.CONTAINER)
         if figures is None or self.counter.container(node, figures, start_ns, above, unknown) is not _COUNTED:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanContext
 
+    from carbonspan.estimate._plan import Figures
+
 # The names under which it hangs there.
 _CONTEXT = "_carbonspan_context"  # `None` once it was handled
 _PARENT, _NODE = "_carbonspan_parent", "_carbonspan_node"
@@ -194,7 +196,7 @@ class LiveSpans:
         return getattr(original(span), _NODE, None)
 
     @staticmethod
-    def made(span: ReadableSpan) -> LiveNode:
+    def made(span: ReadableSpan, figures: Figures | None = None) -> LiveNode:  # noqa: ARG004 - the interface's
         """Return what is kept of a span that ends, made where nothing was."""
         return _made(original(span))
 
