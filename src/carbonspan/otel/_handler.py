@@ -16,7 +16,7 @@ from carbonspan.core.values import Level
 from carbonspan.counting._attribution import AGENT, FLAG, NOTHING, Attributor
 from carbonspan.counting._counter import Counter
 from carbonspan.counting._handled import handled
-from carbonspan.otel._writeback import facts, handled, lost
+from carbonspan.otel._writeback import facts, lost
 from carbonspan.telemetry._contract import marked
 from carbonspan.telemetry._cost import stated
 from carbonspan.telemetry._queue import RELIEF, Entry, queue
