@@ -31,7 +31,8 @@ _SPELLINGS = (
 )
 # Counts as text are not read.
 _TEXTS = {"llm.openai.usage", "llm.anthropic.usage", "metadata.usage_object", "gen_ai.usage.raw"}
-_TEXTS |= {"gen_ai.usage.input_token_details", "gen_ai.usage.output_token_details"}
+_TEXTS |= {"gen_ai.usage.input_token_details", "gen_ai.usage.output_token_details", "mlflow.chat.tokenUsage"}
+_TEXTS |= {"braintrust.metrics", "haystack.component.output", "haystack.agent.step.llm.output"}
 
 
 class Case(NamedTuple):

@@ -12,7 +12,9 @@ import pytest
 
 from carbonspan import usage
 from carbonspan.core._tables import load
-from carbonspan.usage import _dialects as dialects, _reader as reader
+from carbonspan.usage import _dialects as dialects, _sets as sets
+from carbonspan.usage._names import TokenSet
+from carbonspan.usage._operations import OPERATIONS
 
 PACKAGES = Path(__file__).parents[1] / "data" / "spans" / "packages" / "usage.jsonl"
 """What each package writes for the same call, by its source, and the tokens that the provider charged for it."""
@@ -32,15 +34,16 @@ def test_ids_and_scopes_are_unique_and_sourced() -> None:
 def test_entries_have_no_field_that_the_engine_does_not_read() -> None:
     table = load("usage/dialects.json")
     known = {"id", "source", "scopes", "like", "default_operation"} | table["defaults"].keys()
-    fields = set(dialects.TokenSet._fields)
+    fields = set(TokenSet._fields)
     for entry in table["dialects"]:
         assert entry.keys() <= known
         for rule in entry.get("operation", ()):
-            assert rule.keys() <= {"attribute", "values", "ignore"}
+            assert rule.keys() <= {"attribute", "values", "ignore", "others"}
         for rule in entry.get("tokens", ()):
             assert rule.keys() <= {
                 "from",
                 "set",
+                "buckets",
                 "when",
                 "as_provider",
                 "input_includes_cache",
@@ -58,6 +61,7 @@ def test_every_token_set_is_used() -> None:
         for entry in (table["defaults"], *table["dialects"])
         for field in ("tokens", "details")
         for rule in entry.get(field, ())
+        if "set" in rule
     }
     assert used == table["token_sets"].keys()
 
@@ -66,7 +70,7 @@ def test_no_operation_is_spelled_twice() -> None:
     table = load("usage/operations.json")
     groups = ("inference", "container", "auxiliary")
     spellings = [s for group in groups for names in table[group].values() for s in names]
-    assert sorted(spellings) == sorted(dialects.OPERATIONS)
+    assert sorted(spellings) == sorted(OPERATIONS)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +151,7 @@ def test_every_row_of_the_tables_has_a_payload_of_its_package() -> None:
         dialect = dialects.choose(attributes, scope)
         scopes.update([one for one in dialect.scopes if _matches(scope, one)][:1])
         read = usage.read(attributes, scope)
-        for _, source in list(reader._sets(attributes, dialect))[:1]:
+        for _, source in sets.sets_of(attributes, dialect)[:1]:
             assert read is not None
             at = dialect.sources.index(source)
             answered |= {(dialect.id, at, read.provider), (dialect.id, at, "")}
@@ -171,5 +175,5 @@ def _matches(scope: str, pattern: str) -> bool:
 def test_what_a_set_depends_on_decides_how_a_span_is_read() -> None:
     for dialect in dialects.DIALECTS:
         # What makes a container is read by itself, never by a layout.
-        deciding = {name for name, _, _ in dialect.operations}.union(dialect.provider, dialect.container_if)
+        deciding = {rule.attribute for rule in dialect.operations}.union(dialect.provider, dialect.container_if)
         assert {name for source in dialect.sources for name, _ in source.when} <= deciding

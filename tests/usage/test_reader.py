@@ -193,9 +193,9 @@ def test_auxiliary_operations_are_read_only_where_they_carry_counts(operation: s
     assert inference(span | {"gen_ai.usage.input_tokens": 7}, "").role is Role.CONTAINER
 
 
-def test_an_operation_in_no_list_is_a_container_with_a_short_name() -> None:
+def test_an_operation_in_no_list_is_a_call_with_a_short_name() -> None:
     read = inference(CHAT | {"gen_ai.operation.name": "x" * 10_000})
-    assert (read.role, read.operation, read.input_tokens) == (Role.CONTAINER, "x" * 64, 1200)
+    assert (read.role, read.operation, read.input_tokens) == (Role.INFERENCE, "x" * 64, 1200)
 
 
 @pytest.mark.parametrize(

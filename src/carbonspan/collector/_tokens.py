@@ -18,6 +18,7 @@ from carbonspan.estimate._partial import (
 )
 from carbonspan.usage._counts import DIGITS, MAX_TOKENS
 from carbonspan.usage._dialects import DIALECTS
+from carbonspan.usage._names import FAMILIES
 from carbonspan.usage._providers import (
     MAX_THOUGHTS,
     OWN_COUNTS,
@@ -28,7 +29,8 @@ from carbonspan.usage._providers import (
 )
 
 if TYPE_CHECKING:
-    from carbonspan.usage._dialects import Dialect, Source
+    from carbonspan.usage._dialects import Dialect
+    from carbonspan.usage._names import Source
 
 _FIELDS = ("in", "out", "read", "written", "think", "total")
 _SLOTS = ("input", "output", "cached", "cache_write", "reasoning", "total")
@@ -66,7 +68,28 @@ def reported() -> list[str]:
         plainly = _plain(one)
         for at, source in enumerate(plainly):
             steps += _reading(source, same(one, "sources") + (f" and {which} == {at}" if len(plainly) > 1 else ""))
-    return [*steps, *_own_counts(), *_details()]
+    return [*steps, *_families(), *_own_counts(), *_details()]
+
+
+def _families() -> list[str]:
+    """Return the statements that take counts under the names of others: a whole set, and what one of its own lacks.
+
+    Only names that are known to be in use, and a detail whatever the sides beside it: OTTL has no open families.
+    """
+    steps: list[str] = []
+    own, here = kept("own"), kept("here")
+    steps.append(put(own, "false"))
+    steps.append(put(own, "true", has_counts()))
+    for _, source, _ in FAMILIES:
+        steps += [put(here, "false"), put(here, "true", f"{own} == false and not ({has_counts()})")]
+        for field, slot in zip(_FIELDS, _SLOTS, strict=True):
+            if keys := getattr(source.tokens, slot):
+                steps.append(put(kept(field), first(map(attribute, keys)), f"{here} == true"))
+        steps += _reading(source, f"{here} == true and ({has_counts()})")
+    for field, slot in zip(_FIELDS[2:], _SLOTS[2:], strict=True):
+        keys = [key for _, source, _ in FAMILIES for key in getattr(source.tokens, slot)]
+        steps.append(put(kept(field), first(map(attribute, keys)), f"{kept(field)} == nil and ({has_counts()})"))
+    return steps
 
 
 def _plain(one: Dialect) -> list[Source]:

@@ -16,11 +16,12 @@ from carbonspan.core._tables import load
 from carbonspan.telemetry._contract import EMISSIONS, ROLE
 from carbonspan.usage import _no_calls as no_calls
 from carbonspan.usage._dialects import DIALECTS, MARKERS, Dialect
+from carbonspan.usage._operations import PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from carbonspan.usage._dialects import Operation
+    from carbonspan.usage._operations import Operation
 
 INFERENCE, CONTAINER = Role.INFERENCE.value, Role.CONTAINER.value
 CACHED, DUPLICATE = Role.CACHED.value, Role.DUPLICATE.value
@@ -93,11 +94,11 @@ def _spelled(is_meant: Callable[[Operation], bool]) -> str:
     """Return the condition of an operation of some sort, by each of its spellings."""
     by_attribute: dict[str, set[str]] = {}
     for dialect in covered():
-        for key, values, _ in dialect.operations:
+        for key, values, *_ in dialect.operations:
             spelled = {word for word, operation in values.items() if is_meant(operation)}
             by_attribute.setdefault(key, set()).update(spelled)
     return " or ".join(
-        f"{matches(attribute(key), any_of(sorted(words)))}" for key, words in by_attribute.items() if words
+        matches(attribute(key), f"(?i){any_of(sorted(words))}") for key, words in by_attribute.items() if words
     )
 
 
@@ -149,22 +150,35 @@ def same(one: Dialect, field: str) -> str:
 
 def role() -> list[str]:
     """Return the statements that find what a span's operation stands for."""
-    this, other = kept("role"), kept("other")
-    steps = [put(this, '""'), put(other, "false")]
+    this, other, strange_name = kept("role"), kept("other"), kept("strange")
+    steps = [put(this, '""'), put(other, "false"), put(strange_name, '""')]
     for one in one_of_each("operations"):
         where = f'{this} == "" and {same(one, "operations")}'
-        for key, values, ignored in one.operations:
-            path = attribute(key)
+        for key, values, ignored, others in one.operations:
+            path, low = attribute(key), kept("low")
             roles = {word: _role_of(operation) for word, operation in values.items() if word not in ignored}
-            strange = f'{where} and IsString({path}) and {path} != ""'
+            strange = f'{where} and {low} != ""'
             if ignored:
-                strange += f" and not {matches(path, any_of(sorted(ignored)))}"
-            steps += [put(this, look_up(roles, path), f"{where} and IsString({path})"), put(other, "true", strange)]
+                strange += f" and not {matches(low, any_of(sorted(ignored)))}"
+            steps += [
+                put(low, '""', where),
+                put(low, f"ToLowerCase(Trim({path}))", f"{where} and IsString({path})"),
+                put(this, look_up(roles, low), where),
+            ]
+            if others is None:
+                steps += [put(strange_name, low, f"{strange} and {other} == false"), put(other, "true", strange)]
+            else:  # what ends otherwise is no call; a span of its packages has nothing else to say what it is
+                steps.append(put(kept("nothing"), "true", strange))
     default, named = _role_of(covered()[0].default_operation), kept("named")
     steps += [
         put(named, "true", f'{this} != "" or {other} == true'),
-        put(this, text(CONTAINER), f'{this} == "" and {other} == true'),
-        put(this, text(default), f'{this} == "" and ({kept("model")} != "" or {has_counts()})'),
+        *_unknown(),
+        put(this, '""', f"{kept('nothing')} == true"),
+        put(
+            this,
+            text(default),
+            f'{this} == "" and {kept("nothing")} == nil and ({kept("model")} != "" or {has_counts()})',
+        ),
         put(this, '""', f"{is_inference()} and not ({has_counts()}) and ({_is_no_call()})"),
     ]
     for one in one_of_each("container_if"):
@@ -177,6 +191,21 @@ def role() -> list[str]:
             where = f"{attribute(key)} != nil and {same(one, 'cache_hit')} and ({hit})"
             steps.append(put(this, text(CACHED), where))
     return steps
+
+
+def _unknown() -> list[str]:
+    """Return the statements for an operation in no list: `usage/_operations.py`."""
+    this, name = kept("role"), kept("strange")
+    is_call = f'{kept("model")} != "" and ({has_counts()})'
+    steps = []
+    unset = f'{this} == "" and {kept("other")} == true'
+    for pattern, operation in PATTERNS:
+        named = f"{unset} and {matches(name, pattern)}"
+        if operation.role is Role.INFERENCE:
+            steps.append(put(this, text(_role_of(operation)), f"{named} and {is_call}"))
+        else:
+            steps.append(put(this, text(_role_of(operation)), named))
+    return [*steps, put(this, text(INFERENCE), f"{unset} and {is_call}"), put(this, text(CONTAINER), unset)]
 
 
 def _is_no_call() -> str:

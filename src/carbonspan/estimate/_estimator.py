@@ -21,7 +21,7 @@ from carbonspan.estimate.footprint import rates
 from carbonspan.usage import OUTPUT_OPTIONAL, layout_of, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from carbonspan.core.values import Energy, Intensity, Joules, Place, Site, Usage
     from carbonspan.energy._coefficients import UseCoefficients
@@ -87,8 +87,14 @@ class Estimator:
         self.known = self._known.find
         """Returns the figures of a span that is like one before, as `estimate` would; `None` for others."""
 
-    def estimate(
-        self, attributes: Mapping[str, Any], scope: str, start_ns: int, end_ns: int, resource: Mapping[str, Any]
+    def estimate(  # noqa: PLR0917 - what a span has
+        self,
+        attributes: Mapping[str, Any],
+        scope: str,
+        start_ns: int,
+        end_ns: int,
+        resource: Mapping[str, Any],
+        events: Sequence[Any] = (),
     ) -> Estimate | None:
         """Return what a span consumed and emitted, or `None` where it is no LLM span; and keep the plan.
 
@@ -98,8 +104,9 @@ class Estimator:
             start_ns: Start, nanoseconds since the epoch.
             end_ns: End; where it lies before the start, the start's hour is used.
             resource: Attributes of the span's resource.
+            events: The events on the span.
         """
-        usage = read(attributes, scope)
+        usage = read(attributes, scope, events)
         if usage is None:
             return None
         if usage.role is not Role.INFERENCE or not (usage.usable or usage.partial):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from carbonspan.core._hours import NS_PER_HOUR
 from carbonspan.core.values import NO_LOGARITHM, Range
 from carbonspan.estimate.footprint import Footprint, rate
-from carbonspan.usage import consistent, text
+from carbonspan.usage import consistent, first_count, text
 from carbonspan.usage._counts import MAX_TOKENS, Reading, count
 
 if TYPE_CHECKING:
@@ -347,11 +347,13 @@ class Plans:
         ):
             pass  # whole numbers that stand for themselves: nearly every span
         else:
-            raw = (tokens_in, tokens_out, cached, written, reasoning, get(n_total))
-            if tokens_in is None or tokens_out is None or any(count(raw[at]) is None for at in layout.ambiguous):
+            raw = [tokens_in, tokens_out, cached, written, reasoning, get(n_total)]
+            for at, names in layout.ambiguous:
+                raw[at] = first_count(get, names)
+            if raw[0] is None or raw[1] is None or any(value is not None and count(value) is None for value in raw):
                 return None  # something is missing or no count: the reader knows where else to look
             tokens_in, tokens_out, cached, written, reasoning, problem = consistent(
-                raw, plan.reading, plan.output_optional
+                (raw[0], raw[1], raw[2], raw[3], raw[4], raw[5]), plan.reading, plan.output_optional
             )
             if problem or tokens_in is None or tokens_out is None:
                 return None

@@ -151,13 +151,13 @@ class Handler:
 
     def _estimated(self, span: ReadableSpan, attributes: Mapping[str, Any], known: Facts) -> Figures | None:
         """Return the figures of a span whose plan is not known; `None` where it has none, and was handled."""
-        scope, start_ns, end_ns, resource, context, _, _ = known
+        scope, start_ns, end_ns, resource, context, events, _ = known
         said = usages.recovered(attributes, scope, span.name) if lost(span) else attributes
         was_handled = marked(attributes)
-        if was_handled and usages.read(attributes, scope) is not None:
+        if was_handled and usages.read(attributes, scope, events) is not None:
             self.recorder.note(Outcome.ALREADY, context)
             return None
-        found = None if was_handled else self._estimator.estimate(said, scope, start_ns, end_ns, resource)
+        found = None if was_handled else self._estimator.estimate(said, scope, start_ns, end_ns, resource, events)
         if found is None:
             self.other_span(span, attributes)
             return None

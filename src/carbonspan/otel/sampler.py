@@ -22,7 +22,8 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import get_current_span
 
-from carbonspan.usage._dialects import MARKERS, OPERATIONS
+from carbonspan.usage import MARKERS
+from carbonspan.usage._operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from carbonspan.usage._counts import consistent
-from carbonspan.usage._dialects import MARKERS, OUTPUT_OPTIONAL
+from carbonspan.usage._dialects import MARKERS
 from carbonspan.usage._evicted import recovered, was_call
 from carbonspan.usage._layout import ABSENT, Layout, layout_of
+from carbonspan.usage._operations import OUTPUT_OPTIONAL
 from carbonspan.usage._reader import read, text
+from carbonspan.usage._sets import first_count
 
 __all__ = [
     "ABSENT",
@@ -16,6 +18,7 @@ __all__ = [
     "OUTPUT_OPTIONAL",
     "Layout",
     "consistent",
+    "first_count",
     "layout_of",
     "read",
     "recovered",

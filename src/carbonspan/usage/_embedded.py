@@ -10,9 +10,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MAX_TEXT = 8192
 """Characters parsed. A usage object has some 300; longer text is something else and not worth a span's time."""
+
+_MAX_SEARCHED = 262_144
+"""Characters searched for an object that is anywhere in a text: an answer with its messages."""
 
 _MAX_DEPTH = 3
 """Levels flattened. Providers nest usage details at most twice (`anthropic.usage.cache_read_input_tokens`)."""
@@ -20,6 +28,7 @@ _MAX_DEPTH = 3
 _MAX_OPEN = 16
 """Brackets open at once in what is read of text that was cut off."""
 
+_DECODER = json.JSONDecoder()
 _CLOSING = {"{": "}", "[": "]"}
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{},]', re.DOTALL)
 
@@ -46,6 +55,54 @@ def parse(value: object) -> dict[str, object] | None:
     if found is None:
         found = _loaded(_closed(value))
     return _flattened(found) if isinstance(found, dict) else None
+
+
+def at(get: Callable[[str], object], address: str) -> dict[str, object] | None:
+    """Return the object at an address: the name of an attribute, and within it, after `#*`, a key at any depth."""
+    name, _, within = address.partition("#*")
+    return find(get(name), within) if within else parse(get(name))
+
+
+def text_at(get: Callable[[str], object], address: str) -> object:
+    """Return the value at an address: an attribute; in the object it holds, after `#`, a key, after `#*` at any depth.
+
+    A text that is itself in JSON (`"gpt-4o"` with its quotes, as MLflow writes attributes) is taken out of it.
+    """
+    name, _, key = address.partition("#")
+    value = get(name)
+    if key.startswith("*"):
+        found = _text_of(key[1:]).search(value, 0, _MAX_SEARCHED) if isinstance(value, str) else None
+        return None if found is None else _loaded(found[1])
+    if key:
+        inner = parse(value)
+        return None if inner is None else inner.get(key)
+    if isinstance(value, str) and value[:1] == value[-1:] == '"':
+        loaded = _loaded(value[:_MAX_TEXT])
+        return loaded if isinstance(loaded, str) else value
+    return value
+
+
+def find(value: object, key: str) -> dict[str, object] | None:
+    """Return the first object under a key at any depth of JSON text, as `parse` does; None where there is none."""
+    found = _object_of(key).search(value, 0, _MAX_SEARCHED) if isinstance(value, str) else None
+    if found is None or not isinstance(value, str):
+        return None
+    try:
+        inner, _ = _DECODER.raw_decode(value, found.end() - 1)
+    except (ValueError, RecursionError):
+        return parse(value[found.end() - 1 :][:_MAX_TEXT])  # cut off
+    return _flattened(inner)
+
+
+@lru_cache(maxsize=64)
+def _object_of(key: str) -> re.Pattern[str]:
+    # Quotes within a text have a backslash before them: what a message says is not taken for a key.
+    return re.compile(rf'(?<!\\)"{re.escape(key)}"\s*:\s*\{{')
+
+
+@lru_cache(maxsize=64)
+def _text_of(key: str) -> re.Pattern[str]:
+    return re.compile(rf'(?<!\\)"{re.escape(key)}"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 def _loaded(text: str) -> object:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from carbonspan.core._outcome import Role
 from carbonspan.usage import _no_calls as no_calls, _providers as providers
-from carbonspan.usage._dialects import OPERATIONS, by_scope, choose
+from carbonspan.usage._dialects import by_scope, choose
+from carbonspan.usage._operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from carbonspan.usage._dialects import Operation
+    from carbonspan.usage._operations import Operation
 
 # What the names begin with that calls carry: the conventions', OpenLLMetry's and OpenInference's, the Vercel AI SDK's.
 _OF_CALLS = ("gen_ai.", "llm.", "ai.model.", "ai.prompt", "ai.response.", "ai.settings.", "ai.usage.")
@@ -42,8 +43,8 @@ def recovered(attributes: Mapping[str, object], scope: str, name: str) -> Mappin
         return attributes
     dialect = choose(attributes, scope)
     more: dict[str, object] = {}
-    if dialect.operations and all(attributes.get(key) is None for key, _, _ in dialect.operations):
-        more[dialect.operations[0][0]] = operation.name
+    if dialect.operations and all(attributes.get(rule.attribute) is None for rule in dialect.operations):
+        more[dialect.operations[0].attribute] = operation.name
     models = (*dialect.response_model, *dialect.request_model)
     if model and dialect.request_model and all(attributes.get(key) is None for key in models):
         more[dialect.request_model[0]] = model
@@ -79,10 +80,10 @@ def was_call(attributes: Mapping[str, object], scope: str, name: str) -> bool:
 
 
 def _operation(attributes: Mapping[str, object], scope: str) -> Operation | None:
-    for key, values, ignored in choose(attributes, scope).operations:
-        value = attributes.get(key)
-        if isinstance(value, str) and value and value not in ignored:
-            return values.get(value) or OPERATIONS.get(value.lower())
+    for rule in choose(attributes, scope).operations:
+        value = attributes.get(rule.attribute)
+        if isinstance(value, str) and value and value.lower() not in rule.ignored:
+            return rule.values.get(value.lower())
     return None
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbonspan.usage._dialects import choose
+from carbonspan.usage._names import FIELDS, objects, open_names, opened
+from carbonspan.usage._sets import withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from carbonspan.usage._dialects import Dialect, Names, Source
+    from carbonspan.usage._dialects import Dialect
+    from carbonspan.usage._names import Names, Opened, Source
 
 ABSENT = ""
 """Stands for the name of what a layout has not: no attribute has an empty name."""
@@ -28,7 +31,7 @@ class Layout(NamedTuple):
     source: Source  # how the counts are to be understood, by provider
     names: tuple[str, str, str, str, str, str, str]
     """Where input, output, cached, cache write, reasoning, total and the response's id are."""
-    ambiguous: tuple[int, ...]  # which of these have a second name to look under where the first holds nothing
+    ambiguous: tuple[tuple[int, Names], ...]  # which of these have more than one name, and all of those
     deciding: Names  # whose values decide on operation, provider and model
 
 
@@ -39,29 +42,19 @@ def layout_of(attributes: Mapping[str, Any], scope: str) -> Layout | None:
     def there(names: Names) -> Names:
         return tuple(name for name in names if name in attributes)
 
-    if (
-        there(dialect.cache_hit)
-        or there(dialect.container_if)
-        or any(s.attribute in attributes for s in dialect.details)
-    ):
+    families = opened(open_names(attributes))
+    source = None if _by_value(attributes, dialect) else _source(attributes, dialect, families)
+    if source is None:
         return None
-    for source in dialect.sources:
-        if source.when and not source.fits(attributes):
-            continue
-        if source.attribute:
-            if source.attribute in attributes:
+    fields = [there(names) for names in source.tokens[:6]]
+    for at, field in enumerate(FIELDS[2:], start=2):
+        if not fields[at]:
+            more = _from_others(families, field, fields)
+            if more is None or objects(attributes):
                 return None
-            continue
-        tokens = source.tokens
-        if tokens.requires:
-            return None
-        if there(tokens.input) or there(tokens.output) or there(tokens.total):
-            break
-    else:
-        return None
-    fields = (tokens.input, tokens.output, tokens.cached, tokens.cache_write, tokens.reasoning, tokens.total)
+            fields[at] = more
     deciding = (
-        *(name for name, _, _ in dialect.operations),
+        *(rule.attribute for rule in dialect.operations),
         *dialect.provider,
         *dialect.request_model,
         *dialect.response_model,
@@ -75,7 +68,43 @@ def layout_of(attributes: Mapping[str, Any], scope: str) -> Layout | None:
     return Layout(
         dialect=dialect,
         source=source,
-        names=(*(next(iter(there(names)), ABSENT) for names in fields), ids[0] if ids else ABSENT),  # type: ignore[arg-type]
-        ambiguous=tuple(at for at, names in enumerate(fields) if len(there(names)) > 1),
+        names=(*(next(iter(names), ABSENT) for names in fields), ids[0] if ids else ABSENT),  # type: ignore[arg-type]
+        ambiguous=tuple((at, names) for at, names in enumerate(fields) if len(names) > 1),
         deciding=identity,
     )
+
+
+def _by_value(attributes: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Return whether values decide how spans of a dialect with these names are read."""
+    names = (*dialect.cache_hit, *dialect.container_if, *(source.attribute for source in dialect.details))
+    return dialect.in_json or withheld(attributes, dialect) or any(name in attributes for name in names)
+
+
+def _source(attributes: Mapping[str, Any], dialect: Dialect, families: Sequence[Opened]) -> Source | None:
+    """Return the first source that has a side or a total; None where that depends on values."""
+    for source in (*dialect.sources, *(family.source for family in families)):
+        tokens = source.tokens
+        if source.when and not source.fits(attributes):
+            continue
+        if source.attribute:
+            if source.attribute.partition("#")[0] in attributes:
+                return None
+        elif tokens.requires:
+            return None
+        elif any(name in attributes for name in (*tokens.input, *tokens.output, *tokens.total)):
+            return source
+    return None
+
+
+def _from_others(families: Sequence[Opened], field: str, fields: Sequence[Names]) -> Names | None:
+    """Return the names under which a family has what a set lacks; None where values decide whether they are meant."""
+    found: Names = ()
+    for family in families:
+        tokens, details = family.source.tokens, family.details
+        names = getattr(tokens, field)
+        if names or details:
+            sides = {*tokens.input, *tokens.output}
+            if found or details or not sides <= {*fields[0], *fields[1]}:
+                return None
+            found = names
+    return found

@@ -16,7 +16,8 @@ from carbonspan.usage._dialects import by_scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from carbonspan.usage._dialects import Dialect, Operation
+    from carbonspan.usage._dialects import Dialect
+    from carbonspan.usage._operations import Operation
 
 _TABLE = load("usage/no_calls.json")
 
@@ -79,5 +80,5 @@ def is_no_call(  # noqa: PLR0917 - what the reader has found
 
 
 def _names_operation(attributes: Mapping[str, object], dialect: Dialect) -> bool:
-    values = ((attributes.get(name), ignored) for name, _, ignored in dialect.operations)
-    return any(isinstance(value, str) and value and value not in ignored for value, ignored in values)
+    values = ((attributes.get(rule.attribute), rule.ignored) for rule in dialect.operations)
+    return any(isinstance(value, str) and value and value.lower() not in ignored for value, ignored in values)
