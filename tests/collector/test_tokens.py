@@ -27,7 +27,7 @@ def test_what_each_package_writes_is_read_as_the_processor_reads_it() -> None:
     payloads = [json.loads(line) for line in PACKAGES.read_text(encoding="utf-8").splitlines()]
     given = [Case(payload["attributes"], payload["scope"]) for payload in payloads]
     plain = [case for case in given if not _is_text(case)]
-    assert len(plain) > 0.9 * len(given)
+    assert len(plain) > 0.85 * len(given)
     assert disagreements(plain) == {}
 
 

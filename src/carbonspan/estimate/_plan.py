@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What inferences of one model, in one use, at one place, in one hour share: worked out once, then only multiplied.
 
-This is the package's one memo on the path of a span, and with `otel/_handler.py` the one place that trades plain code
-for speed: see docs/explanation/architecture.md. Nothing is decided here. A plan holds what the steps of `estimator`
-found, and its figures are those of `footprint.footprint`, written flat; a property test holds the two together.
+With `otel/_handler.py` the one place that trades plain code for speed: see docs/explanation/architecture.md. A plan
+holds what `estimator` found; its figures are those of `footprint`, written flat, as a property test asserts.
 """
 
 from __future__ import annotations
@@ -352,9 +351,8 @@ class Plans:
                 raw[at] = first_count(get, names)
             if raw[0] is None or raw[1] is None or any(value is not None and count(value) is None for value in raw):
                 return None  # something is missing or no count: the reader knows where else to look
-            tokens_in, tokens_out, cached, written, reasoning, problem = consistent(
-                (raw[0], raw[1], raw[2], raw[3], raw[4], raw[5]), plan.reading, plan.output_optional
-            )
+            found = consistent(tuple(raw), plan.reading, plan.output_optional)  # type: ignore[arg-type] # it has six
+            tokens_in, tokens_out, cached, written, reasoning, problem = found
             if problem or tokens_in is None or tokens_out is None:
                 return None
         if type(response_id) is not str or len(response_id) > _MAX_TEXT or response_id.isspace():
