@@ -230,4 +230,12 @@ def _filled(raw: Raw, sets: Iterable[Set]) -> Raw:
 
 
 def _agree(raw: Raw, other: Raw) -> bool:
-    return all((theirs := count(other[side])) is None or theirs == count(raw[side]) for side in (_INPUT, _OUTPUT))
+    """Return whether the sides of another set are those of this one; one that it lacks is what its total leaves."""
+    sides = [count(raw[side]) for side in (_INPUT, _OUTPUT)]
+    total = count(raw[_TOTAL])
+    for side in (_INPUT, _OUTPUT):
+        left, theirs = sides[1 - side], count(other[side])
+        own = sides[side] if sides[side] is not None or total is None or left is None else total - left
+        if theirs is not None and theirs != own:
+            return False
+    return True
