@@ -51,6 +51,7 @@ def _cases(environment: str, stack: str, calls: int, *parts: tuple[str, ...]) ->
 CASES: tuple[Case, ...] = (
     *_cases("clients", "openai", 6, *_ALONE_AND_IN_PAIRS),
     *(Case("clients", "openai_crowd", parts, 24, alike=True) for parts in _ALONE_AND_IN_PAIRS),
+    *_cases("clients", "openai_queue", 3, *_ALONE_AND_IN_PAIRS),
     # The client has spans of its own as well.
     *_cases("clients", "anthropic", 5, (), *_ALONE_AND_IN_PAIRS),
     *_cases("clients", "gemini", 6, *_ALONE_AND_IN_PAIRS),
@@ -63,7 +64,9 @@ CASES: tuple[Case, ...] = (
     *_cases("agents", "openai_agents", 3, (TRACELOOP,), (OPENINFERENCE,), (OFFICIAL, TRACELOOP)),
     *_cases("agents", "openai_agents", 3, (OPENINFERENCE, OFFICIAL), (OPENINFERENCE, TRACELOOP), *_WITH_CLIENT),
     *_cases("agents", "logfire", 3, *_NATIVE_AND_CLIENT),
+    *_cases("agents", "logfire_pydantic_ai", 3, *_NATIVE_AND_CLIENT),
     *_cases("agents", "langfuse", 3, *_NATIVE_AND_CLIENT),
+    *_cases("agents", "langfuse_langchain", 3, *_NATIVE_AND_CLIENT),
     *_cases("openai2", "strands", 3, *_NATIVE_AND_CLIENT),
     *_cases("openai2", "openlit", 3, *_NATIVE_AND_CLIENT),
     # Neither says what a call consumed; Traceloop's has the crew's sum, as text.

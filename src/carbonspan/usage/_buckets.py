@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Langfuse's usage: an open object in which whatever starts with input or output is part of that side.
 
-The names that mean something else are in `data/usage/names.json`, under `buckets`.
+The names that mean something else are in `data/usage/buckets.json`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from carbonspan.usage._counts import Raw
 
-_TABLE = load("usage/names.json")["buckets"]
+_TABLE = load("usage/buckets.json")
 _INCLUSIVE = frozenset(_TABLE["inclusive"])
 _LIFETIMES: tuple[str, ...] = tuple(_TABLE["lifetimes"])
 _TIERS: tuple[str, ...] = tuple(_TABLE["tiers"])
