@@ -50,6 +50,8 @@ RAW_GOOGLE = GOOGLE._replace(output_includes_reasoning=False)
         ("-1", None),
         ("1e3", None),
         ("1200.0", 1200),
+        ("12\x1f", 12),
+        ("\u200312 ", 12),
         ("٣", None),
         ("²", None),
         ("9" * 10_000, None),

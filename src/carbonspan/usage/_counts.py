@@ -39,8 +39,8 @@ def count(value: object) -> int | None:
     """
     if type(value) is int:
         return value if 0 <= value <= MAX_TOKENS else None
-    if isinstance(value, str) and len(value) <= _MAX_TEXT and _DIGITS.fullmatch(value.strip()):
-        value = float(value)
+    if isinstance(value, str) and len(value) <= _MAX_TEXT and _DIGITS.fullmatch(text := value.strip()):
+        value = float(text)  # which does not take all the space that `strip` does
     if isinstance(value, float):
         return int(value) if 0.0 <= value <= MAX_TOKENS and value.is_integer() else None
     return None
