@@ -61,6 +61,7 @@ class Options(TypedDict, total=False):
     metrics: bool
     cohorts: str | list[str] | tuple[str, ...]
     flags: str | list[str] | tuple[str, ...]
+    span_models: Mapping[str, str] | str
     counted_elsewhere: str | list[str] | tuple[str, ...]
 
 
@@ -146,6 +147,7 @@ class Runtime:
             ),
             resolver=resolver_of(settings, live, want=live.want if live else None),
             pue=settings.pue,
+            span_models=settings.span_models,
             counted_elsewhere=settings.counted_elsewhere,
             watched=TELLING | COST_NAMES,  # agent, flag and cost: what else is looked for on an inference's span
         )

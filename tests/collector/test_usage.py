@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from carbonspan import usage
@@ -13,7 +15,7 @@ from carbonspan.core._options import Settings
 from carbonspan.core._regions import cloud_regions
 from carbonspan.grid._resolver import Resolver
 from tests.collector import cases
-from tests.collector.agreement import TIMES_NS, disagreements
+from tests.collector.agreement import TIMES_NS, disagreements, through_the_processor
 from tests.collector.cases import CHAT, Case
 from tests.collector.interpreter import Interpreter
 
@@ -31,6 +33,41 @@ def test_calls_that_are_counted_elsewhere_are_left_to_whoever_counts_them() -> N
     calls = [Case(CHAT | {"server.address": host}) for host in hosts]
     calls.append(Case(CHAT | {"gen_ai.provider.name": "anthropic"}))
     assert disagreements(calls, counted_elsewhere="anthropic,*.gateway.example.org") == {}
+
+
+SERVED = {"gen_ai.usage.prompt_tokens": 800, "gen_ai.usage.completion_tokens": 120}
+
+
+def served(service: str, scope: str = "vllm.llm_engine", **more: str) -> Case:
+    resource = {"service.name": service} | {key.replace("__", "."): value for key, value in more.items()}
+    return Case(SERVED, scope, tuple(resource.items()))
+
+
+def test_spans_without_a_model_get_that_of_their_resource_or_service() -> None:
+    some = [served(name) for name in ("vllm-chat", "VLLM-code", "vllm", "other", "")]
+    some += [served("my", "codex_exec"), served("vllm-chat", "codex_exec")]
+    some += [served("vllm-chat", gen_ai__request__model=model) for model in ("mistral-small", "", " ")]
+    some += [served("vllm-chat", gen_ai__request__model="x", gen_ai__response__model="gemini-2.5-pro")]
+    some += [
+        one._replace(attributes=SERVED | {"gen_ai.request.model": name}) for one in some for name in ("gpt-4o", "")
+    ]
+    some += [one._replace(attributes={"gen_ai.system": "openai"}) for one in some]
+    options: dict[str, Any] = {"span_models": "vllm-chat=llama-3.1-70b-instruct,vllm-*=qwen3-32b,codex*=gpt-5.1-codex"}
+    assert disagreements(some, **options) == {}
+
+
+def test_the_model_of_a_service_is_on_its_spans() -> None:
+    asked = [served("vllm-chat"), Case(CHAT | {"gen_ai.request.model": "llama-3.1-70b-instruct"})]
+    unnamed, named = through_the_processor(asked, TIMES_NS[0], span_models="vllm-*=llama-3.1-70b-instruct")
+    assert unnamed["carbon.model.id"] == named["carbon.model.id"]
+
+
+def test_the_spans_of_a_service_that_is_counted_elsewhere_are_duplicates() -> None:
+    services = ("claude-platform", "Claude-Platform", "my.gateway.example.org", "my-app", "")
+    calls = [Case(CHAT, "any", (("service.name", name),)) for name in services]
+    assert disagreements(calls, counted_elsewhere="claude-platform,*.gateway.example.org") == {}
+    found = through_the_processor(calls, TIMES_NS[0], counted_elsewhere="claude-platform,*.gateway.example.org")
+    assert [one.get("carbon.role") for one in found] == ["duplicate"] * 3 + [None] * 2
 
 
 def outcome_by_statements(case: Case) -> object:

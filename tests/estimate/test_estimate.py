@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from opentelemetry.sdk.trace import Event
 
 import carbonspan
 from carbonspan import Range
@@ -70,6 +71,22 @@ def test_the_estimate_is_the_spans(model: str, region: str) -> None:
     assert got.emissions_g == footprint.emissions_g
     assert got.energy_wh == footprint.energy_wh
     assert got.water_ml == footprint.water_ml
+
+
+def test_a_span_without_a_model_is_estimated_as_the_model_of_its_service() -> None:
+    counts = {"gen_ai.usage.prompt_tokens": 800, "gen_ai.usage.completion_tokens": 120}
+    estimator = Runtime.of(Settings.resolve({"span_models": {"vllm-*": "llama-3.1-70b-instruct"}}, {})).estimator
+    ns, resource = int(NOON.timestamp() * 1e9), {"service.name": "vllm-chat"}
+    event = Event("gen_ai.usage", counts)
+    unknown = estimator.estimate(counts, "vllm.llm_engine", ns, ns, {"service.name": "other"})
+    on_span = estimator.estimate(counts, "vllm.llm_engine", ns, ns, resource)
+    on_event = estimator.estimate({"gen_ai.operation.name": "chat"}, "vllm.llm_engine", ns, ns, resource, [event])
+    assert unknown is not None
+    assert (unknown.outcome, unknown.usage.model) == ("unknown_model", "")
+    for found in (on_span, on_event):
+        assert found is not None
+        assert (found.outcome, found.usage.model) == ("enriched", "llama-3.1-70b-instruct")
+        assert (found.usage.input_tokens, found.usage.output_tokens) == (800, 120)
 
 
 def test_without_a_region_the_bounds_are_wider() -> None:

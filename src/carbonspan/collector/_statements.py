@@ -41,9 +41,15 @@ class Group(NamedTuple):
 MEASURED = "carbonspan.measured"
 """The span attribute that carries to the metrics what became of a span; it is taken off before the span leaves."""
 
-_REQUEST, _RESPONSE = usage.request_models(), usage.response_models()
+UNNAMED = "carbonspan.model"
+"""The span attribute that carries the model of a span that names none; it is taken off before the span leaves."""
+
+# It is there only where none of the others is.
+_REQUEST, _RESPONSE = [UNNAMED, *usage.request_models()], usage.response_models()
 _REQUESTED = first(map(attribute, _REQUEST))
-_ANSWERING = first(map(attribute, (*_RESPONSE, *_REQUEST)))  # the model that answered, else the requested one
+_ANSWERING = first(
+    map(attribute, (UNNAMED, *_RESPONSE, *_REQUEST[1:]))
+)  # the model that answered, else the requested one
 _LABEL = first(map(attribute, (*_REQUEST, *_RESPONSE)))  # the requested model, else the one that answered
 _SOMETHING = r"\S"  # services in Go write an empty name where no model answered
 
@@ -61,13 +67,14 @@ def groups(settings: Settings, known: Models, places: Places) -> tuple[Group, ..
     globs = list(settings.models)
     again = put(searched, _REQUESTED, f"IsString({_REQUESTED})")
     thorough = tuple(models.thorough(known, globs))
-    ours = (models.ENTRY, models.SEARCHED, *([MEASURED] if settings.metrics else ()))
+    ours = (models.ENTRY, models.SEARCHED, UNNAMED, *([MEASURED] if settings.metrics else ()))
     return (
         Group(
             "attributes that only these statements may write",
             "true",  # an attribute without a value looks like none, and is an error to the metrics' conditions
             tuple(f"delete_key(span.attributes, {text(key)})" for key in ours),
         ),
+        Group("the model of a span that names none", llm, tuple(usage.unnamed(UNNAMED, settings.span_models))),
         Group("the model, by its name", llm, tuple(models.quick(known, globs, _ANSWERING))),
         Group("the model, by the registry's patterns", still, thorough),
         Group("the requested model, where the one that answered is unknown", still, (again,)),
@@ -143,6 +150,7 @@ def _estimate(settings: Settings, known: Models, places: Places) -> list[str]:
         _keep(*_KNOWN, *_JOULES, *_FOOTPRINT),
         *_written(settings.attributes, counted),
         *(_measured(counted) if settings.metrics else ()),
+        f"delete_key(span.attributes, {text(UNNAMED)})",
     ]
 
 

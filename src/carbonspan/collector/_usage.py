@@ -17,9 +17,10 @@ from carbonspan.telemetry._contract import EMISSIONS, ROLE
 from carbonspan.usage import _no_calls as no_calls
 from carbonspan.usage._dialects import DIALECTS, MARKERS, Dialect
 from carbonspan.usage._operations import PATTERNS
+from carbonspan.usage._unnamed import RESOURCE_MODELS, SERVICE, pattern_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from carbonspan.usage._operations import Operation
 
@@ -35,6 +36,8 @@ UNREAD = "unread"
 
 VERCEL = "vercel"
 """The one dialect whose details are read from an object in an attribute: it is of a language without a processor."""
+
+_SOMETHING = r"\S"
 
 # The fields of a dialect of which many have the same: statements are made once for each distinct content.
 _COMPARED = (
@@ -231,11 +234,42 @@ def _role_of(operation: Operation) -> str:
     return ENCODING if operation.output_optional else INFERENCE
 
 
+def unnamed(target: str, names: Mapping[str, str]) -> list[str]:
+    """Return the statements that find the model of a span with counts that names none: `usage/_unnamed.py`.
+
+    Args:
+        target: The span attribute to put it into.
+        names: Service or instrumentation scope to model, as the user gives them.
+    """
+    known = [attribute(key) for key in dict.fromkeys((*response_models(), *request_models()))]
+    counts = [attribute(key) for key in counted_names()]
+    this, needed = attribute(target), kept("needed")
+    unset = f"{needed} == true and {this} == nil"
+    steps = [put(needed, "false"), put(needed, "true", f"{first(counts)} != nil")]
+    steps += [put(needed, "false", f"IsString({path}) and {matches(path, _SOMETHING)}") for path in known]
+    for name in RESOURCE_MODELS:
+        path = f"resource.attributes[{text(name)}]"
+        steps.append(put(this, path, f"{unset} and IsString({path}) and {matches(path, _SOMETHING)}"))
+    for path in (f"resource.attributes[{text(SERVICE)}]", "scope.name"):
+        for name, model in names.items():
+            is_meant = matches(path, f"(?i){pattern_of(name, escaped)}")
+            steps.append(put(this, text(model), f'{unset} and IsString({path}) and {path} != "" and {is_meant}'))
+    return steps
+
+
+def counted_names() -> list[str]:
+    """Return the attributes that may hold a count of either side, or a total."""
+    sets = [source.tokens for one in covered() for source in one.sources if not source.attribute]
+    return list(dict.fromkeys(key for one in sets for key in (*one.input, *one.output, *one.total)))
+
+
 def elsewhere(names: Iterable[str]) -> list[str]:
-    """Return the statements that leave the calls to some providers and hosts to who counts them: a gateway."""
+    """Return the statements that leave the calls of some providers, hosts and services to who counts them."""
     if not names:
         return []
-    this, called = kept("role"), " or ".join(named(names))
+    service = f"resource.attributes[{text(SERVICE)}]"
+    is_named = f"IsString({service}) and {matches(service, f'(?i){_one_of(names)}')}"
+    this, called = kept("role"), " or ".join([*named(names), f"({is_named})"])
     counts_here = f"{kept('ok')} == true and {is_inference()}"
     return [
         put(this, text(DUPLICATE), f"{counts_here} and ({called})"),
@@ -245,9 +279,13 @@ def elsewhere(names: Iterable[str]) -> list[str]:
 
 def named(names: Iterable[str]) -> list[str]:
     """Return conditions: one holds where a span calls one of the providers and hosts that the user names."""
+    return [matches(kept(what), _one_of(names)) for what in ("provider", "host")]
+
+
+def _one_of(names: Iterable[str]) -> str:
     given = [one.strip().lower() for one in names]
     patterns = "|".join(f".*{escaped(one[1:])}" if one.startswith("*.") else escaped(one) for one in given)
-    return [matches(kept(what), f"^(?:{patterns})$") for what in ("provider", "host")]
+    return f"^(?:{patterns})$"
 
 
 def provider() -> list[str]:

@@ -184,11 +184,20 @@ OPTIONS: tuple[Option, ...] = (
         "Feature flags that become labels of the metrics (`carbon.flag.<key>`). On spans every flag is written.",
     ),
     Option(
+        "span_models",
+        {},
+        values.pairs,
+        "service=model or scope=model pairs, such as vllm-chat=llama-3.1-70b-instruct,codex*=gpt-5.1-codex",
+        "The model of spans that name none, a model server's say, by the `service.name` of their resource or by their "
+        "instrumentation scope. `gen_ai.request.model` on the resource goes before.",
+    ),
+    Option(
         "counted_elsewhere",
         (),
         values.texts,
-        "names of providers and hosts, such as litellm.internal,*.gateway.example.org",
-        "Whose calls another process counts, a gateway with carbonspan of its own: here they are duplicates.",
+        "names of providers, hosts and services, such as litellm.internal,*.gateway.example.org,claude-platform",
+        "Whose calls are counted by other spans: those of a gateway with carbonspan of its own, or those of the client "
+        "where a service (`service.name`) is the server. Here they are duplicates.",
     ),
 )
 
@@ -214,6 +223,7 @@ class Settings:
     metrics: bool
     cohorts: tuple[str, ...]
     flags: tuple[str, ...]
+    span_models: Mapping[str, str]
     counted_elsewhere: tuple[str, ...]
     origins: Mapping[str, str]  # option -> keyword, environment, default: what `doctor` shows
 

@@ -18,7 +18,7 @@ from carbonspan.energy._tokens import TokenModel
 from carbonspan.estimate import _partial as partial
 from carbonspan.estimate._plan import Plan, Plans
 from carbonspan.estimate.footprint import rates
-from carbonspan.usage import OUTPUT_OPTIONAL, layout_of, read
+from carbonspan.usage import MODEL, OUTPUT_OPTIONAL, SERVICE, SpanModels, layout_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,8 @@ class Estimator:
         locator: What the span and the settings say about where it ran.
         resolver: Place and hours to intensity.
         pue: Replaces the tables' PUE where given.
-        counted_elsewhere: Providers and hosts (a gateway) that count the calls to them themselves.
+        span_models: Service or instrumentation scope to the model of spans that name none.
+        counted_elsewhere: Providers, hosts (a gateway) and services whose calls other spans count.
         watched: Names of attributes that others look at: their plans say whether a span has any.
     """
 
@@ -70,6 +71,7 @@ class Estimator:
         resolver: Resolver,
         pue: float | None = None,
         *,
+        span_models: Mapping[str, str] | None = None,
         counted_elsewhere: Iterable[str] = (),
         watched: Iterable[str] = (),
     ) -> None:
@@ -79,6 +81,7 @@ class Estimator:
         self._locator = locator
         self._resolver = resolver
         self._pue = pue
+        self._span_models = SpanModels(span_models or {})
         self._counted_elsewhere = sites.Names(counted_elsewhere)
         self._watched = frozenset(watched)
         self._conditions: dict[tuple[int, int], tuple[Place, int, Conditions | None]] = {}
@@ -111,7 +114,9 @@ class Estimator:
             return None
         if usage.role is not Role.INFERENCE or not (usage.usable or usage.partial):
             return Estimate(usage.problem if usage.role is Role.INFERENCE else usage.role.value, usage)
-        if self._counted_elsewhere and sites.calls(attributes, usage.provider, self._counted_elsewhere):
+        if not usage.model:
+            usage = self._named(usage, attributes, scope, resource, events)
+        if self._counted_elsewhere and self._is_elsewhere(usage, attributes, resource):
             return Estimate(Outcome.DUPLICATE, usage._replace(role=Role.DUPLICATE))
         place = self.place(attributes, usage, resource)
         layout = layout_of(attributes, scope)
@@ -125,6 +130,24 @@ class Estimator:
         if layout is not None and figures.plan.lasting:
             self._known.remember(attributes, scope, layout, self._locator.attribute_names, figures.plan, resource)
         return Estimate(figures.plan.outcome, usage, figures)
+
+    def _named(
+        self,
+        usage: Usage,
+        attributes: Mapping[str, Any],
+        scope: str,
+        resource: Mapping[str, Any],
+        events: Sequence[Any],
+    ) -> Usage:
+        """Return the usage of a span that names no model, read with the one that its resource or the settings name."""
+        model = self._span_models.of(scope, resource)
+        return (read({**attributes, MODEL: model}, scope, events) or usage) if model else usage
+
+    def _is_elsewhere(self, usage: Usage, attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> bool:
+        service = resource.get(SERVICE)
+        if isinstance(service, str) and service.lower() in self._counted_elsewhere:
+            return True
+        return sites.calls(attributes, usage.provider, self._counted_elsewhere)
 
     def sizes(self) -> dict[str, int]:
         """Return how much is kept: groups of spans and plans known in them, plans, conditions. Each is bounded."""

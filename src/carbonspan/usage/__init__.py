@@ -11,12 +11,16 @@ from carbonspan.usage._layout import ABSENT, Layout, layout_of
 from carbonspan.usage._operations import OUTPUT_OPTIONAL
 from carbonspan.usage._reader import read, text
 from carbonspan.usage._sets import first_count
+from carbonspan.usage._unnamed import MODEL, SERVICE, SpanModels
 
 __all__ = [
     "ABSENT",
     "MARKERS",
+    "MODEL",
     "OUTPUT_OPTIONAL",
+    "SERVICE",
     "Layout",
+    "SpanModels",
     "consistent",
     "first_count",
     "layout_of",
