@@ -10,10 +10,7 @@ No single sign decides:
   tokens, and nothing of what both say (id, server, provider, model) differs. Of several calls the nearest in time is
   meant. Two of one instrumentation never are one call.
 
-Most providers draw their ids at random: the same one twice is the same answer. Some servers count, or draw a small
-number, and begin anew when they restart: Ollama's are `chatcmpl-0` to `chatcmpl-998`
-(https://github.com/ollama/ollama/blob/main/middleware/openai.go, 2025), and stubs give all their answers one. Such an
-id shows that two spans differ, never that they are the same.
+Which ids are unguessable, and what else two spans say, is in `_evidence`.
 
 No lock: a thread that the interpreter interrupts while it holds one would hold up every other that ends a span. What
 decides is in each case one operation on a dictionary, which no other thread can come between.

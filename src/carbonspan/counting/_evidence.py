@@ -5,8 +5,8 @@
 Ids of answers are of two sorts. Most providers draw them at random (`chatcmpl-` and 29 letters and digits, `msg_01...`,
 `resp_` and 48 hexadecimal digits, UUIDs): the same one twice is the same answer. Some servers count, or draw a small
 number, and begin anew when they restart: Ollama's are `chatcmpl-0` to `chatcmpl-998`
-(https://github.com/ollama/ollama/blob/main/openai/openai.go, 2025), and stubs give all their answers one. Such an id
-shows that two spans differ, never that they are the same.
+(https://github.com/ollama/ollama/blob/main/middleware/openai.go, 2025), and stubs give all their answers one. Such an
+id shows that two spans differ, never that they are the same.
 """
 
 from __future__ import annotations

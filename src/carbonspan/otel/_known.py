@@ -12,12 +12,12 @@ swept out when there are twice as many as the last sweep left.
 
 from __future__ import annotations
 
-import weakref  # noqa: TC003 - tests make entries with it
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Iterator
 
     from opentelemetry.sdk.trace import Span

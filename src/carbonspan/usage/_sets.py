@@ -225,7 +225,9 @@ def _filled(raw: Raw, sets: Iterable[Set]) -> Raw:
     lacking = [at for at in _DETAILS if count(raw[at]) is None]
     if not lacking:
         return raw
-    agreeing = [other.raw for other in sets if other.raw is not raw and _agree(raw, other.raw)]
+    # Most others have none of it: looking costs less than comparing.
+    others = [other.raw for other in sets if other.raw is not raw and any(other.raw[at] is not None for at in lacking)]
+    agreeing = [other for other in others if _agree(raw, other)]
     return _merged((raw, *((None, None, *other[2:]) for other in agreeing))) if agreeing else raw
 
 

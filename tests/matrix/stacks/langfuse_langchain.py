@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-from langchain.agents import create_agent
-from langchain_openai import ChatOpenAI
-
 from tests.matrix.instrumentors import instrument_parts
-from tests.matrix.stacks import tools
+from tests.matrix.stacks.langchain import ask
 from tests.matrix.stacks.langfuse import configure
 
 __all__ = ["configure", "run"]
@@ -19,8 +16,4 @@ def run(url: str, parts: tuple[str, ...]) -> None:
     instrument_parts(parts)
     from langfuse.langchain import CallbackHandler
 
-    model = ChatOpenAI(model="gpt-4o", base_url=f"{url}/v1", api_key="none", max_retries=0)
-    agent = create_agent(
-        model, [tools.find_station, tools.read_thermometer], system_prompt=tools.INSTRUCTIONS, name="weather"
-    )
-    agent.invoke({"messages": [{"role": "user", "content": tools.QUESTION}]}, config={"callbacks": [CallbackHandler()]})
+    ask(url, callbacks=[CallbackHandler()])

@@ -13,16 +13,19 @@ from tests.matrix.instrumentors import instrument_parts
 from tests.matrix.stacks import tools
 
 
-def run(url: str, parts: tuple[str, ...]) -> None:
-    """Run the agent."""
-    instrument_parts(parts)
-    Agent.instrument_all()
+def weather(url: str) -> Agent:
+    """Return the agent, which asks OpenAI's API at `url`."""
     client = AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-    model = OpenAIChatModel("gpt-4o", provider=OpenAIProvider(openai_client=client))
-    agent = Agent(
-        model,
+    return Agent(
+        OpenAIChatModel("gpt-4o", provider=OpenAIProvider(openai_client=client)),
         instructions=tools.INSTRUCTIONS,
         tools=[tools.find_station, tools.read_thermometer],
         name="weather",
     )
-    agent.run_sync(tools.QUESTION)
+
+
+def run(url: str, parts: tuple[str, ...]) -> None:
+    """Run the agent."""
+    instrument_parts(parts)
+    Agent.instrument_all()
+    weather(url).run_sync(tools.QUESTION)

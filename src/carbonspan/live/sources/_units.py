@@ -26,37 +26,28 @@ UNITS = "mass per energy, as g/kWh, kg/kWh, t/MWh or lb/MWh"
 _GAS = r"(?:(?:co ?2|carbon(?: dioxide)?|ghg)(?: ?-?(?:equivalents?|equiv|eq|e))?)?"
 _ENERGY = re.compile(r"(kwh|mwh|gwh)", re.IGNORECASE)
 
-VALUE_WORDS = frozenset(
-    {
-        "average",
-        "avg",
-        "carbon",
-        "carbonintensity",
-        "ci",
-        "co2",
-        "co2e",
-        "co2eq",
-        "co2intensity",
-        "consumption",
-        "dioxide",
-        "electricity",
-        "emission",
-        "emissions",
-        "equivalent",
-        "factor",
-        "generation",
-        "ghg",
-        "grid",
-        "hourly",
-        "intensity",
-        "mean",
-        "output",
-        "production",
-        "rate",
-        "total",
-        "value",
-    }
-)
+_CARBON = frozenset({"carbon", "carbonintensity", "ci", "co2", "co2e", "co2eq", "emission", "emissions"})
+VALUE_WORDS = _CARBON | {
+    "average",
+    "avg",
+    "co2intensity",
+    "consumption",
+    "dioxide",
+    "electricity",
+    "equivalent",
+    "factor",
+    "generation",
+    "ghg",
+    "grid",
+    "hourly",
+    "intensity",
+    "mean",
+    "output",
+    "production",
+    "rate",
+    "total",
+    "value",
+}
 """What else the name of a column of intensities is made of. Another gas or fuel in it (`nox_lb_per_mwh`) makes it
 another column."""
 
@@ -71,22 +62,7 @@ CLEAN_G_PER_KWH = 100.0
 """A year's figure below which direct values may be next to nothing (Iceland, Norway, Quebec): no value is refused."""
 MOST_G_PER_KWH = 1300.0
 """Above the life cycle of coal (753 to 1095 g/kWh, UNECE as above) and the year of any zone (848)."""
-CARBON = frozenset(
-    {
-        "aoer",
-        "carbon",
-        "carbonintensity",
-        "ci",
-        "co2",
-        "co2e",
-        "co2eq",
-        "emission",
-        "emissions",
-        "lrmer",
-        "moer",
-        "srmer",
-    }
-)
+CARBON = _CARBON | {"aoer", "lrmer", "moer", "srmer"}
 """Of which a column has one that names a basis and no unit: `direct` by itself may be anything."""
 
 LIKE_LB_PER_MWH = (1.8, 2.8)
